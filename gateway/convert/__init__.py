@@ -1,0 +1,1 @@
+"""Pure conversions between MIME and EAS item properties."""

@@ -1,0 +1,1 @@
+"""Subscriptions, endings, heartbeats and policy: no I/O, time is an argument."""

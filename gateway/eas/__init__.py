@@ -1,0 +1,1 @@
+"""Exchange ActiveSync over HTTP: codecs and commands."""

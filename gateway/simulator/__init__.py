@@ -1,0 +1,1 @@
+"""Simulated counterparts: a phone to try the gateway with."""

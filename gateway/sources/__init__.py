@@ -1,0 +1,1 @@
+"""Where Changes come from, and where items are read and written."""

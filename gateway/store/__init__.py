@@ -1,0 +1,1 @@
+"""The durable state: ledger, keys, devices."""
