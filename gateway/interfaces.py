@@ -106,6 +106,9 @@ class IDevices(Interface):
     def keep(device: Device, durable: bool) -> Deferred[None]:
         """Write a partnership; C{durable} survives a loss of power (policy keys, wipes)."""
 
+    def keep_all(devices: Sequence[Device]) -> Deferred[None]:
+        """Write many partnerships in one transaction that a loss of power may take back."""
+
     def forget(key: DeviceKey) -> Deferred[None]:
         """End a partnership: its keys become invalid for ever."""
 

@@ -1,0 +1,88 @@
+"""The partnerships in memory, so that a Ping that asks what it asked before needs no store."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from sys import intern
+
+from attrs import define, evolve, field
+from twisted.internet.defer import Deferred, succeed
+from zope.interface import implementer
+
+from gateway.interfaces import IDevices
+from gateway.model import Device, DeviceKey
+
+
+@implementer(IDevices)
+@define(eq=False)
+class Partnerships:
+    """L{IDevices} in front of L{IDevices}: reads come from memory, writes go through.
+
+    What only says when a device was seen last is collected and written by L{flush}.
+    """
+
+    store: IDevices
+    size: int = 200_000
+    _known: OrderedDict[DeviceKey, Device] = field(init=False, factory=OrderedDict)
+    _unwritten: dict[DeviceKey, Device] = field(init=False, factory=dict)
+
+    def device(self, key: DeviceKey) -> Deferred[Device | None]:
+        """One partnership, or C{None}."""
+        known = self._known.get(key)
+        if known is not None:
+            self._known.move_to_end(key)
+            return succeed(known)
+        return self.store.device(key).addCallback(self._learn)
+
+    def _learn(self, device: Device | None) -> Device | None:
+        # A request that was quicker may have written meanwhile; what is in memory is newer.
+        if device is None or device.key in self._known:
+            return device if device is None else self._known[device.key]
+        self._remember(device)
+        return self._known[device.key]
+
+    def _remember(self, device: Device) -> None:
+        slim = evolve(device, type=intern(device.type), agent=intern(device.agent), version=intern(device.version))
+        self._known[device.key] = slim
+        self._known.move_to_end(device.key)
+        while len(self._known) > self.size:
+            oldest = next((k for k in self._known if k not in self._unwritten), None)
+            if oldest is None:
+                break
+            del self._known[oldest]
+
+    def devices(self, user: str | None) -> Deferred[list[Device]]:
+        """All partnerships, or those of one user, as of now."""
+        return self.store.devices(user).addCallback(
+            lambda stored: [self._unwritten.get(device.key, device) for device in stored]
+        )
+
+    def keep(self, device: Device, durable: bool) -> Deferred[None]:
+        """Write a partnership through."""
+        self._remember(device)
+        self._unwritten.pop(device.key, None)
+        return self.store.keep(device, durable)
+
+    def seen(self, device: Device) -> None:
+        """Note a partnership of which only the times changed; it is written by the next L{flush}."""
+        self._remember(device)
+        self._unwritten[device.key] = device
+
+    def forget(self, key: DeviceKey) -> Deferred[None]:
+        """End a partnership."""
+        self._known.pop(key, None)
+        self._unwritten.pop(key, None)
+        return self.store.forget(key)
+
+    async def flush(self) -> None:
+        """Write what was only noted."""
+        unwritten, self._unwritten = self._unwritten, {}
+        await self.store.keep_all(list(unwritten.values()))
+
+    def keep_all(self, devices: Sequence[Device]) -> Deferred[None]:
+        """Write many partnerships through."""
+        for device in devices:
+            self._remember(device)
+            self._unwritten.pop(device.key, None)
+        return self.store.keep_all(devices)
