@@ -1,0 +1,39 @@
+"""The code pages against the table of the specification."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from gateway.eas.codepages import NAMESPACES, TAGS, TOKENS
+
+DATA = Path(__file__).parent.parent / "data"
+
+
+class CodePageTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.table = json.loads((DATA / "codepages.json").read_text())
+
+    def test_namespaces(self) -> None:
+        """The 26 pages have the namespaces of the specification, in its order."""
+        self.assertEqual(list(NAMESPACES), [self.table[str(page)]["namespace"] for page in range(26)])
+        self.assertEqual(len(self.table), 26)
+
+    def test_tokens(self) -> None:
+        """Each page holds exactly the tokens of the specification, under its names."""
+        for page, tags in enumerate(TAGS):
+            expected = self.table[str(page)]
+            found = {f"0x{token:02X}": tag for token, tag in enumerate(tags) if tag is not None}
+            tagged = {token: f"{expected['namespace']}:{name}" for token, name in expected["tokens"].items()}
+            self.assertEqual(found, tagged)
+
+    def test_bothDirections(self) -> None:
+        """Each of the 644 tags leads to the page and the token that lead to it."""
+        self.assertEqual(len(TOKENS), 644)
+        self.assertEqual([tag for tag, (page, token) in TOKENS.items() if TAGS[page][token] != tag], [])
+
+    def test_everyPageHasRoomForEveryToken(self) -> None:
+        """A page can be indexed by any of the 64 tokens."""
+        self.assertEqual({len(tags) for tags in TAGS}, {64})
