@@ -286,7 +286,7 @@ class Held:
         if self.ping.window.add(parameters.interval):
             self.ping.log.warn(
                 "event 3033: the last {count} heartbeats were {average:.0f} s long on average,"
-                " at or under {threshold} s: a firewall or proxy on the way cuts connections that are idle for less than 15 to 30 minutes",
+                " at or under {threshold} s: something on the way cuts idle connections early",
                 event_id=3033,
                 count=len(self.ping.window),
                 average=self.ping.window.average,

@@ -1,0 +1,133 @@
+"""What an operator asks and orders, the same with and without a running gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from xml.sax.saxutils import escape
+
+from attrs import define, evolve
+from twisted.logger import Logger
+
+from gateway.core.policy import Policy
+from gateway.core.switchboard import Switchboard
+from gateway.interfaces import IDevices
+from gateway.model import Device, DeviceKey, Wipe, WipeState
+
+
+class Unknown(Exception):
+    """There is no such device, or nothing that could be done to it; the message says what."""
+
+
+def autd_state(device: Device) -> str:
+    """The Ping parameters in force for a device, as the XML document that Exchange 2003 kept in the mailbox."""
+    folders = "".join(
+        f"\n  <Folder><Id>{folder}</Id><Class>{escape(word)}</Class></Folder>" for folder, word in device.folders or ()
+    )
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n<AutdState xmlns="Ping:">\n <Version>1.0</Version>\n'
+        f" <HeartbeatInterval>{device.heartbeat or ''}</HeartbeatInterval>\n"
+        f" <Folders>{folders}\n </Folders>\n</AutdState>\n"
+    )
+
+
+@define(eq=False)
+class Operations:
+    """Listing, wiping and forgetting devices; C{board} is C{None} when no gateway runs."""
+
+    log = Logger()
+
+    devices: IDevices
+    policy: Policy
+    now: Callable[[], int]
+    board: Switchboard | None = None
+
+    async def list(self, user: str | None) -> list[dict[str, Any]]:
+        """The devices of a user, or of all, as JSON values; times in seconds since the epoch."""
+        return [self._row(device) for device in await self.devices.devices(user)]
+
+    def _row(self, device: Device) -> dict[str, Any]:
+        claim = self.board.claim_of(device.key) if self.board else None
+        parked = None
+        if claim is not None and claim.parked and self.board is not None:
+            parked = round(self.board.clock.seconds() - claim.since)
+        return {
+            "user": device.key.user,
+            "device": device.key.device,
+            "type": device.type,
+            "agent": device.agent,
+            "version": device.version,
+            "mode": self.policy.mode(device.key.user).value,
+            "parked_seconds": parked,
+            "heartbeat": device.heartbeat,
+            "folders": [[folder, word] for folder, word in device.folders or ()],
+            "first_seen": device.first_seen,
+            "last_seen": device.last_seen,
+            "last_ping": device.last_ping,
+            "last_sync": device.last_sync,
+            "provisioned": device.policy.key != 0,
+            "information": dict(device.information),
+            "wipe": None if device.wipe is None else _wipe_row(device.wipe),
+        }
+
+    async def _device(self, user: str, device: str) -> Device:
+        found = await self.devices.device(DeviceKey(user.lower(), device.lower()))
+        if found is None:
+            raise Unknown(f"user {user!r} has no device {device!r}; 'pushgw devices {user}' lists what there is")
+        return found
+
+    async def state(self, user: str, device: str) -> str:
+        """The AUTD state document of a device."""
+        return autd_state(await self._device(user, device))
+
+    async def wipe(self, user: str, device: str, by: str, account_only: bool = False) -> dict[str, Any]:
+        """Ask for a remote wipe; a parked Ping of the device ends, so that it comes for it at once."""
+        found = await self._device(user, device)
+        wiped = evolve(found, wipe=Wipe(WipeState.REQUESTED, by, self.now(), account_only))
+        await self.devices.keep(wiped, durable=True)
+        self.log.warn(
+            "wipe of {device} of {user} requested by {by} (account only: {account_only})",
+            device=found.key.device,
+            user=found.key.user,
+            by=by,
+            account_only=account_only,
+        )
+        if self.board is not None:
+            self.board.recall(lambda key: key == found.key, "wipe")
+        return self._row(wiped)
+
+    async def cancel_wipe(self, user: str, device: str, by: str) -> dict[str, Any]:
+        """Take a wipe back that the device has not acknowledged, or clear one that is over."""
+        found = await self._device(user, device)
+        if found.wipe is None:
+            raise Unknown(f"no wipe of device {device!r} of user {user!r} is in hand")
+        await self.devices.keep(evolve(found, wipe=None), durable=True)
+        self.log.warn(
+            "wipe of {device} of {user} ({state}) cancelled by {by}",
+            device=found.key.device,
+            user=found.key.user,
+            state=found.wipe.state.value,
+            by=by,
+        )
+        return self._row(evolve(found, wipe=None))
+
+    async def forget(self, user: str, device: str, by: str) -> None:
+        """End a partnership: the device has to begin anew."""
+        found = await self._device(user, device)
+        await self.devices.forget(found.key)
+        self.log.warn(
+            "device {device} of {user} forgotten by {by}", device=found.key.device, user=found.key.user, by=by
+        )
+        if self.board is not None:
+            self.board.recall(lambda key: key == found.key, "forgotten")
+
+
+def _wipe_row(wipe: Wipe) -> dict[str, Any]:
+    return {
+        "state": wipe.state.value,
+        "by": wipe.by,
+        "account_only": wipe.account_only,
+        "requested": wipe.requested,
+        "sent": wipe.sent,
+        "acknowledged": wipe.acknowledged,
+    }
