@@ -32,6 +32,17 @@ class BackendDown(Exception):
     """A part that the answer depends on does not answer; asking again later may help."""
 
 
+class Busy(BackendDown):
+    """Too much is under way to look at this now; C{retry_after} is in seconds.
+
+    For a device this is HTTP 503 with Retry-After, never 401: a phone that gets a 401 asks its owner for the password.
+    """
+
+    def __init__(self, why: str, retry_after: int) -> None:
+        super().__init__(why)
+        self.retry_after = retry_after
+
+
 class ILedger(Interface):
     """The numbered record of what happened to the items of each folder, and who was told of it.
 
@@ -131,6 +142,21 @@ class IAccounts(Interface):
 
     def names() -> list[str]:
         """The enabled accounts, sorted."""
+
+
+class IAuthenticator(Interface):
+    """Who is it?"""
+
+    def check(user: str, password: str, address: str) -> Deferred[str]:
+        """The account name that a user name and password belong to; C{address} is the client's, as text.
+
+        Fails with L{twisted.cred.error.UnauthorizedLogin} (wrong, unknown or disabled: never said which) or with
+        L{Busy}. A password that was right before is answered at once, with a Deferred that has fired.
+        """
+
+    def check_any(candidates: Sequence[tuple[str, str]], address: str) -> Deferred[str]:
+        """As L{check} for several readings of the same (user, password) bytes: the first that fits counts, and all
+        of them together are one attempt."""
 
 
 class IReporter(Interface):

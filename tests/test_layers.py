@@ -13,7 +13,7 @@ import gateway
 ROOT = Path(gateway.__file__).parent
 
 LEAVES = {"model", "element"}
-MIDDLE = {"eas", "sources", "store", "cred", "admin", "metrics", "config", "mail", "sms"}
+MIDDLE = {"eas", "sources", "store", "cred", "admin", "metrics", "config", "mail", "sms", "tls"}
 ALLOWED: dict[str, set[str]] = {
     "model": set(),
     "element": set(),
@@ -26,7 +26,8 @@ ALLOWED: dict[str, set[str]] = {
     "service": LEAVES | MIDDLE | {"interfaces", "core", "convert"},
     "tap": {"service", "config"},
     "simulator": LEAVES,
-    "cli": LEAVES | MIDDLE | {"interfaces", "core", "service", "simulator"},
+    "cli": LEAVES | MIDDLE | {"interfaces", "core", "service", "simulator", "commands"},
+    "commands": LEAVES | MIDDLE | {"interfaces", "core", "service", "simulator"},
 }
 CODECS = {"gateway.eas.wbxml", "gateway.eas.codepages"}
 NO_IO = ("twisted.internet.reactor", "twisted.web", "socket", "os", "pathlib", "sqlite3", "sqlalchemy")
