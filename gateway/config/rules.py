@@ -1,0 +1,85 @@
+"""What must hold between several options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from gateway.config.device_policy import Policy
+from gateway.config.kinds import Wrong, quoted
+from gateway.config.pushing import NO_POLICY
+from gateway.config.schema import Config
+from gateway.model import Mode
+
+_BUILT = (Mode.OFF, Mode.DIRECT_PUSH)
+_PASSWORD_ELEMENTS = (
+    "AlphanumericDevicePasswordRequired",
+    "PasswordRecoveryEnabled",
+    "MinDevicePasswordLength",
+    "MaxInactivityTimeDeviceLock",
+    "MaxDevicePasswordFailedAttempts",
+    "AllowSimpleDevicePassword",
+    "DevicePasswordExpiration",
+    "DevicePasswordHistory",
+    "MinDevicePasswordComplexCharacters",
+)
+
+Broken = tuple[tuple[str, ...], Wrong]
+
+
+def broken(config: Config) -> Iterator[Broken]:
+    """The rules that a configuration breaks: the key, and what is wrong."""
+    if "?" in str(config.data.folder):
+        yield ("data", "folder"), Wrong("a path with ? in it cannot be given to the database", "Choose another folder")
+    yield from _modes(config)
+    yield from _policy_names(config)
+    for name, policy in config.provisioning.policies.items():
+        yield from _policy(name, policy)
+
+
+def _modes(config: Config) -> Iterator[Broken]:
+    modes: dict[tuple[str, ...], Mode] = {("policy", "default_mode"): config.policy.default_mode}
+    modes.update({("users", name, "mode"): user.mode for name, user in config.users.items() if user.mode})
+    for key, mode in modes.items():
+        if mode not in _BUILT:
+            yield (
+                key,
+                Wrong(
+                    f"this version has no SMS triggers yet, which mode {quoted(mode.value)} needs",
+                    'Use "direct-push" or "off"',
+                ),
+            )
+
+
+def _policy_names(config: Config) -> Iterator[Broken]:
+    names: dict[tuple[str, ...], str] = {("provisioning", "policy"): config.provisioning.policy}
+    names.update(
+        {("users", name, "provisioning"): user.provisioning for name, user in config.users.items() if user.provisioning}
+    )
+    defined = config.provisioning.policies
+    for key, name in names.items():
+        if name == NO_POLICY or name in defined:
+            continue
+        near = get_close_matches(name, [NO_POLICY, *defined], 1)
+        yield (
+            key,
+            Wrong(
+                f"no policy is called {quoted(name)}",
+                f"Did you mean {quoted(near[0])}?" if near else f"Add a section [provisioning.policies.{quoted(name)}]",
+            ),
+        )
+
+
+def _policy(name: str, policy: Policy) -> Iterator[Broken]:
+    key = ("provisioning", "policies", name)
+    if name == NO_POLICY:
+        yield key, Wrong('the name "none" stands for no policy', "Choose another name")
+    if policy.DevicePasswordEnabled is None:
+        for element in policy.elements():
+            if element in _PASSWORD_ELEMENTS:
+                yield (
+                    (*key, element),
+                    Wrong(
+                        "devices ignore it while DevicePasswordEnabled is not set", "Add DevicePasswordEnabled = true"
+                    ),
+                )

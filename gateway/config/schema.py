@@ -1,0 +1,66 @@
+"""The whole schema of the configuration file."""
+
+# ruff: noqa: RUF009 (a declaration of an option is meant to be made once, when the class is)
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from attrs import Factory, field, frozen
+
+from gateway.config.device_policy import Policy
+from gateway.config.listening import Admin, Data, Https, Smtp
+from gateway.config.option import section, table
+from gateway.config.pushing import NO_POLICY, DirectPush, ModePolicy, Provisioning, User
+from gateway.config.running import Cred, Ledger, Limits, Log, Maildir, Store
+from gateway.model import Mode
+
+
+@frozen(kw_only=True)
+class Config:
+    """The whole configuration, as it is in force.
+
+    C{file} is where it came from; C{origins} tells for each dotted key that was given where from: the file or
+    C{--set}. What is not in it has its default.
+    """
+
+    file: Path = Path("pushgw.toml")
+    data: Data = section(Data, "Where the gateway keeps what it has to keep.")
+    https: Https = section(Https, "Where devices connect.")
+    smtp: Smtp = section(Smtp, "Where mail for local accounts comes in.")
+    admin: Admin = section(Admin, "Metrics, and the commands that talk to the running gateway.")
+    direct_push: DirectPush = section(DirectPush, "Direct Push: the parked Ping requests.")
+    policy: ModePolicy = section(ModePolicy, "How users are told of changes.")
+    users: Mapping[str, User] = table(User, "What differs for one user.", example="ann@example.org")
+    provisioning: Provisioning = section(
+        Provisioning, "The policy that devices must apply before they may synchronise."
+    )
+    limits: Limits = section(Limits, "What a device may send.")
+    store: Store = section(Store, "The database.")
+    ledger: Ledger = section(Ledger, "The record of what changed in each folder.")
+    cred: Cred = section(Cred, "The check of passwords.")
+    log: Log = section(Log, "What is logged, and how.")
+    maildir: Maildir = section(Maildir, "The mail folders.")
+    origins: Mapping[str, str] = field(default=Factory(dict), eq=False, repr=False)
+
+    @property
+    def store_url(self) -> str:
+        """The SQLAlchemy URL of the database in force: that of the SQLite file if C{store.url} is empty."""
+        return self.store.url or f"sqlite:///{self.data.database}"
+
+    def user_mode(self, name: str) -> Mode:
+        """How the devices of a user are told of changes."""
+        user = self.users.get(name)
+        return user.mode if user and user.mode else self.policy.default_mode
+
+    def policy_name(self, name: str) -> str:
+        """The name of the policy of a user, or C{"none"}; a line for the user comes before the exceptions."""
+        user = self.users.get(name)
+        if user and user.provisioning:
+            return user.provisioning
+        return NO_POLICY if name in self.provisioning.exceptions else self.provisioning.policy
+
+    def policy_of(self, name: str) -> Policy | None:
+        """The policy that the devices of a user must apply, or C{None}."""
+        return self.provisioning.policies.get(self.policy_name(name))
