@@ -239,7 +239,8 @@ class SyncRequest:
     C{key} is the client's SyncKey; C{digest} tells repeated requests apart from others with the same key;
     C{options} is C{None} when the request has none (the sticky ones apply); C{window} is the largest number of
     changes in the answer (0: only say whether there are more); C{trash} is the folder that deletions move to,
-    or C{None} to delete for good; C{now} is wall-clock seconds.
+    or C{None} to delete for good; C{now} is wall-clock seconds. C{responds}: the answer will have Responses that the
+    ledger knows nothing of (a Fetch, a refused Add), so the key must advance ([MS-ASCMD] 2.2.3.181).
     """
 
     key: str
@@ -250,6 +251,7 @@ class SyncRequest:
     options: SyncOptions | None = None
     commands: tuple[Amend | Remove, ...] = ()
     trash: int | None = None
+    responds: bool = False
 
 
 @frozen
