@@ -9,10 +9,10 @@ from attrs import define, field, frozen
 
 @frozen
 class BerthLimits:
-    """The most parked requests of one user, from one address, and of the process."""
+    """The most parked requests of one user, from one address, and of the process; 0 is any number."""
 
-    per_user: int = 50
-    per_address: int = 5000
+    per_user: int = 32
+    per_address: int = 0
     total: int = 100_000
 
 
@@ -27,12 +27,14 @@ class Berths:
 
     def take(self, user: str, address: str) -> str | None:
         """Count one more; the name of the limit that is reached ("user", "address", "process") or C{None}."""
-        if self._total >= self.limits.total:
-            return "process"
-        if self._users[user] >= self.limits.per_user:
-            return "user"
-        if self._addresses[address] >= self.limits.per_address:
-            return "address"
+        limits = self.limits
+        for name, most, taken in (
+            ("process", limits.total, self._total),
+            ("user", limits.per_user, self._users[user]),
+            ("address", limits.per_address, self._addresses[address]),
+        ):
+            if 0 < most <= taken:
+                return name
         self._total += 1
         self._users[user] += 1
         self._addresses[address] += 1
