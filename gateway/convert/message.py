@@ -1,0 +1,163 @@
+"""A mail as the properties that EAS knows of it ([MS-ASEMAIL]), for every protocol version.
+
+Pure functions: octets in, elements out. No mail makes them fail: what cannot be read goes out as plain text.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from attrs import field, frozen
+from twisted.logger import Logger
+
+from gateway.convert import attachments, body, classes, conversation, flags, mime
+from gateway.convert.attachments import attachment
+from gateway.convert.body import Body
+from gateway.convert.flags import ConversionError, amendment
+from gateway.convert.headers import Address
+from gateway.convert.outline import Outline, Text, outline
+from gateway.element import Element
+from gateway.model import SyncOptions
+
+__all__ = ["ConversionError", "Mail", "amendment", "attachment", "changed_properties", "properties"]
+
+MAX_LIST = 32768
+"""Characters of To, Cc, From and ReplyTo ([MS-ASEMAIL] 2.2.2.80)."""
+
+MAX_SUBJECT = 4096
+"""Characters of a Subject; mail programs send less than a thousand."""
+
+_LAST_SECOND = 253402300799
+
+_log = Logger()
+
+
+@frozen
+class Mail:
+    """A stored mail: its octets (line ends LF or CRLF), Maildir letters, and what is kept beside them.
+
+    C{received} is in seconds since the epoch; C{server_id} is the item's ServerId (C{"5:17"}); C{extra["flag"]} holds
+    the details of a follow-up flag (see L{gateway.convert.flags}).
+    """
+
+    raw: bytes
+    state: str = ""
+    extra: Mapping[str, Any] = field(factory=dict)
+    received: int = 0
+    server_id: str = ""
+
+
+def properties(mail: Mail, version: int, options: SyncOptions, *, whole: bool = False) -> list[Element]:
+    """The children of ApplicationData for an Add, or with C{whole} for a Fetch, where nothing of the text is cut.
+
+    C{version} is the protocol version times ten (C{25}, C{141}).
+    """
+    try:
+        return list(_properties(mail, outline(mime.read(mail.raw)), version, options, whole))
+    except Exception:
+        _log.failure("Mail {item} could not be read and goes out as plain text", item=mail.server_id)
+    root = mime.unread(mail.raw)
+    return list(_properties(mail, Outline(root, Text((root,), (root,))), version, options, whole))
+
+
+def changed_properties(mail: Mail, version: int) -> list[Element]:
+    """The children of ApplicationData for a Change: of a mail only the marks ever change."""
+    return flags.elements(mail.state, mail.extra, version)
+
+
+def _properties(mail: Mail, seen: Outline, version: int, options: SyncOptions, whole: bool) -> Iterator[Element]:
+    kind = classes.message_class(seen)
+    text = Body(seen, classes.is_smime(kind))
+    yield from _envelope(mail, seen)
+    yield flags.read_element(mail.state)
+    listed = attachments.elements(seen.attachments, mail.server_id, version)
+    if listed is not None:
+        yield listed
+    yield from body.elements(text, version, options, whole)
+    yield Element("Email:MessageClass", kind)
+    # The place of MeetingRequest, which a mail of the classes IPM.Schedule.Meeting has ([MS-ASEMAIL] 2.2.2.48).
+    yield Element("Email:InternetCPID", text.code_page)
+    if version >= 120:
+        yield flags.flag_element(mail.state, mail.extra)
+        yield Element("Email:ContentClass", classes.content_class(kind))
+        yield Element("AirSyncBase:NativeBodyType", text.native)
+    if version >= 140:
+        yield from _conversation(mail, seen)
+    if version >= 141 and options.part is not None:
+        yield body.part_element(text, options.part, whole)
+    if version >= 160:
+        yield from _draft(mail, seen)
+
+
+def _envelope(mail: Mail, seen: Outline) -> Iterator[Element]:
+    """To to Importance: what the header tells."""
+    fields = seen.root.fields
+    to = fields.addresses("to")
+    subject = fields.text("subject")[:MAX_SUBJECT]
+    yield from _filled("Email:To", listed(to))
+    yield from _filled("Email:Cc", listed(fields.addresses("cc")))
+    yield from _filled("Email:From", listed(fields.addresses("from")))
+    yield from _filled("Email:Subject", subject)
+    yield from _filled("Email:ReplyTo", listed(fields.addresses("reply-to"), ";"))
+    yield Element("Email:DateReceived", date_time(mail.received))
+    yield from _filled("Email:DisplayTo", _fitting([address.name or address.spec for address in to], ";"))
+    yield from _filled("Email:ThreadTopic", conversation.thread_topic(fields, subject)[:MAX_SUBJECT])
+    yield Element("Email:Importance", classes.importance(seen.root))
+
+
+def _conversation(mail: Mail, seen: Outline) -> Iterator[Element]:
+    """The properties that protocol 14.0 brought."""
+    fields = seen.root.fields
+    same = conversation.conversation_id(fields, mail.raw[: 2**16])
+    yield Element("Email2:ConversationId", same)
+    yield Element("Email2:ConversationIndex", conversation.conversation_index(fields, same, _clamped(mail.received)))
+    yield from flags.verb_elements(mail.state)
+    sender = fields.addresses("sender")
+    if sender and sender[0].spec.lower() not in [address.spec.lower() for address in fields.addresses("from")]:
+        yield from _filled("Email2:Sender", listed(sender[:1]))
+    if _blind(seen):
+        yield Element("Email2:ReceivedAsBcc", 1)
+
+
+def _blind(seen: Outline) -> bool:
+    """Whether the mail says itself that it came to this account by its Bcc field."""
+    fields = seen.root.fields
+    delivered = {address.spec.lower() for address in fields.addresses("delivered-to")}
+    return any(address.spec.lower() in delivered for address in fields.addresses("bcc"))
+
+
+def _draft(mail: Mail, seen: Outline) -> Iterator[Element]:
+    """The properties that protocol 16.0 brought; they are those of a draft."""
+    if flags.DRAFT in mail.state:
+        yield from _filled("Email2:Bcc", listed(seen.root.fields.addresses("bcc")))
+        yield Element("Email2:IsDraft", 1)
+
+
+def _filled(tag: str, text: str) -> tuple[Element, ...]:
+    """The element, or nothing for an empty text: an empty element would tell the device to remove something."""
+    return (Element(tag, text),) if text else ()
+
+
+def listed(addresses: list[Address], separator: str = ", ") -> str:
+    """The addresses in one line of at most L{MAX_LIST} characters."""
+    return _fitting([str(address) for address in addresses], separator)
+
+
+def _fitting(texts: list[str], separator: str) -> str:
+    """As many of the texts as fit into L{MAX_LIST} characters."""
+    line = separator.join(texts)
+    if len(line) <= MAX_LIST:
+        return line
+    kept = line.rfind(separator, 0, MAX_LIST + 1)
+    return line[: kept if kept > 0 else MAX_LIST]
+
+
+def _clamped(seconds: int) -> int:
+    return min(max(seconds, 0), _LAST_SECOND)
+
+
+def date_time(seconds: int) -> str:
+    """Seconds since the epoch as dateTime: C{"2024-05-01T08:00:00.000Z"} ([MS-ASDTYPE] 2.3)."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(_clamped(seconds)))
