@@ -172,7 +172,7 @@ class Choice:
 
     members: type[Enum]
 
-    word = "one of a few"
+    word = "choice"
     textual = True
 
     @property
@@ -275,7 +275,7 @@ class Several:
 
     @property
     def word(self) -> str:
-        return f"list of {self.each.word}"
+        return f"list of {self.each.word}{'es' if self.each.word.endswith('s') else 's'}"
 
     @property
     def bounds(self) -> str:

@@ -1,0 +1,70 @@
+# The targets do all the set-up they need; the second time they are quick.
+#   make demo    runs the whole story on the embedded default
+#   make test    checks style and types, and runs every test
+#   make bench   measures what docs/reference/performance.md says
+#   make docs    writes what is generated from the schema of the configuration
+# Another Python: make test PYTHON=python3.12
+# All paths are relative, so that the folder may have any name.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+SYSTEM_PACKAGES := libwbxml2-utils postgresql openssl curl
+
+.DELETE_ON_ERROR:
+.PHONY: demo test bench lint docs wheel install system clean
+
+demo: $(INSTALLED)
+	$(VENV)/bin/pushgw demo
+
+test: $(INSTALLED) system lint
+	$(RUN) -m twisted.trial tests
+
+bench: $(INSTALLED)
+	$(RUN) bench/run.py
+
+lint: $(INSTALLED)
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+docs: $(INSTALLED)
+	$(RUN) -m gateway.config sample > etc/pushgw.toml.new
+	mv etc/pushgw.toml.new etc/pushgw.toml
+	$(RUN) -m gateway.config reference > docs/reference/configuration.md.new
+	mv docs/reference/configuration.md.new docs/reference/configuration.md
+
+# A module that was removed would come back from build/lib.
+wheel: $(INSTALLED)
+	rm -rf build
+	$(RUN) -m pip wheel --disable-pip-version-check --quiet --no-deps --wheel-dir dist .
+
+install: $(INSTALLED)
+
+# The last step writes the list of plugins that twistd looks into.
+$(INSTALLED): setup.cfg pyproject.toml
+	rm -rf build
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --disable-pip-version-check --quiet --editable '.[dev]'
+	$(RUN) -c 'from twisted.plugin import IPlugin, getPlugins; list(getPlugins(IPlugin))'
+	touch $(INSTALLED)
+
+# What is missing is installed where that is possible; otherwise the tests that need it are skipped.
+system:
+	@missing=; \
+	for package in $(SYSTEM_PACKAGES); do \
+	    dpkg-query --show --showformat='$${Status}\n' $$package 2>/dev/null | grep -q ' installed$$' || missing="$$missing $$package"; \
+	done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing$$missing"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	        apt-get install -qq --yes --no-install-recommends $$missing >/dev/null && exit 0; \
+	fi; \
+	echo "Not installed, tests that need it are skipped:$$missing"
+
+clean:
+	rm -rf $(VENV) build dist demo pushgw.egg-info _trial_temp* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	rm -f twisted/plugins/dropin.cache
