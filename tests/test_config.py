@@ -110,10 +110,11 @@ class LoadTests(ConfigTestCase):
 
     def test_databaseInForce(self) -> None:
         """Without a URL the database is the SQLite file of the data folder; a name that breaks the URL is refused."""
-        url = make_url(self.load("[data]\nfolder = 'a b%20#c'").store_url)
-        self.assertEqual((url.drivername, url.database), ("sqlite", str(self.folder / "a b%20#c" / "pushgw.sqlite")))
+        url = make_url(self.load("[data]\nfolder = 'a b#c@d'").store_url)
+        self.assertEqual((url.drivername, url.database), ("sqlite", str(self.folder / "a b#c@d" / "pushgw.sqlite")))
         self.assertEqual(self.load("[store]\nurl = 'sqlite:///x'").store_url, "sqlite:///x")
-        self.assertIn("data.folder: ", self.refused("[data]\nfolder = 'a?b'")[0])
+        for bad in ("a?b", "a%20b"):
+            self.assertIn("data.folder: ", self.refused(f"[data]\nfolder = '{bad}'")[0])
 
     def test_wrongPairOfHeartbeats(self) -> None:
         """A minimum above the maximum is left to the core, which falls back to the defaults."""

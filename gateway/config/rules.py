@@ -29,8 +29,11 @@ Broken = tuple[tuple[str, ...], Wrong]
 
 def broken(config: Config) -> Iterator[Broken]:
     """The rules that a configuration breaks: the key, and what is wrong."""
-    if "?" in str(config.data.folder):
-        yield ("data", "folder"), Wrong("a path with ? in it cannot be given to the database", "Choose another folder")
+    if set("?%") & set(str(config.data.folder)):
+        yield (
+            ("data", "folder"),
+            Wrong("a path with ? or % in it cannot be given to the database", "Choose another folder"),
+        )
     yield from _modes(config)
     yield from _policy_names(config)
     for name, policy in config.provisioning.policies.items():
