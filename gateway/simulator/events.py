@@ -1,0 +1,126 @@
+"""What an onlooker of a phone is told of."""
+
+from __future__ import annotations
+
+from attrs import frozen
+from zope.interface import Interface
+
+from gateway.simulator.collection import SyncNews
+from gateway.simulator.line import Account
+
+
+@frozen
+class Connected:
+    """The server was asked what it speaks: the version chosen, and all that it offers."""
+
+    version: str
+    offered: tuple[str, ...]
+
+
+@frozen
+class Provisioned:
+    """The policy was applied; C{key} 0 when the server has none for this phone."""
+
+    key: int
+
+
+@frozen
+class HierarchySynced:
+    """FolderSync is done: how many folders there are, and whether anything changed."""
+
+    folders: int
+    changed: bool
+
+
+@frozen
+class FolderSynced:
+    """A Sync of a folder is done."""
+
+    id: str
+    name: str
+    news: SyncNews
+
+
+@frozen
+class Parked:
+    """A Ping was sent: heartbeat in seconds, number of folders, and whether the request was empty."""
+
+    heartbeat: int
+    folders: int
+    empty: bool
+
+
+@frozen
+class PingAnswered:
+    """The Ping was answered after C{waited} seconds; C{folders} are the ServerIds of Status 2."""
+
+    status: int
+    waited: float
+    folders: tuple[str, ...]
+
+
+@frozen
+class HeartbeatMoved:
+    """The next heartbeat is another one, in seconds; C{settled}: no longer one will be tried on this network."""
+
+    before: int
+    after: int
+    settled: bool
+
+
+@frozen
+class Woken:
+    """A Ping announced changes and the folders named were synchronised.
+
+    C{waited}: seconds that the Ping was parked; counts of items; C{latency}: seconds from when the oldest new mail
+    was sent (L{PhoneItem.sent}) to the end of the Sync, C{None} if no new mail says when.
+    """
+
+    folders: tuple[str, ...]
+    waited: float
+    added: int
+    changed: int
+    deleted: int
+    latency: float | None
+
+
+@frozen
+class Hitch:
+    """Something failed that the phone mends by itself; C{wait} is after how many seconds it goes on."""
+
+    why: str
+    wait: float
+
+
+@frozen
+class NetworkChanged:
+    """The phone has another network, and begins its heartbeats anew."""
+
+
+@frozen
+class Erased:
+    """A remote wipe was acknowledged, and the phone is empty; C{kind} is the element that asked for it."""
+
+    kind: str
+
+
+Event = (
+    Connected
+    | Provisioned
+    | HierarchySynced
+    | FolderSynced
+    | Parked
+    | PingAnswered
+    | HeartbeatMoved
+    | Woken
+    | Hitch
+    | NetworkChanged
+    | Erased
+)
+
+
+class IOnlooker(Interface):
+    """Who watches phones; one may watch any number of them."""
+
+    def happened(account: Account, event: Event) -> None:
+        """Something happened to the phone of that account, just now. Must not raise."""

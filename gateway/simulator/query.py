@@ -1,0 +1,58 @@
+"""How a phone writes the request line: the plain and the base64 form of the query ([MS-ASHTTP] 2.2.1.1.1)."""
+
+from __future__ import annotations
+
+import base64
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from gateway.simulator.line import Account, Post
+
+PATH = "/Microsoft-Server-ActiveSync"
+ENGLISH = 0x0409
+_USER_TAG = 8
+#: The codes that have a meaning in the base64 form, in their order from 0; 5 to 8 have none any more.
+_COMMANDS = (
+    *("Sync", "SendMail", "SmartForward", "SmartReply", "GetAttachment", "", "", "", "", "FolderSync", "FolderCreate"),
+    *("FolderDelete", "FolderUpdate", "MoveItems", "GetItemEstimate", "MeetingResponse", "Search", "Settings", "Ping"),
+    *("ItemOperations", "Provision", "ResolveRecipients", "ValidateCert", "Find"),
+)
+
+
+def endpoint_url(text: str) -> str:
+    """The address of the server's one page from what a person types: a host, host:port or a whole URL.
+
+    @raise ValueError: that is no such address.
+    """
+    parts = urlsplit(text if "://" in text else f"https://{text}")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(f"{text!r} is no address of a server: give HOST, HOST:PORT or https://HOST/PATH")
+    if parts.port == 0 or parts.username is not None or not parts.netloc.isascii():
+        raise ValueError(f"{text!r} is no address of a server: give HOST, HOST:PORT or https://HOST/PATH")
+    path = parts.path if parts.path.strip("/") else PATH
+    return urlunsplit((parts.scheme, parts.netloc, quote(path, safe="/%."), "", ""))
+
+
+def plain_query(account: Account, command: str) -> str:
+    """C{Cmd=...&User=...&DeviceId=...&DeviceType=...}."""
+    pairs = {
+        "Cmd": command,
+        "User": account.user,
+        "DeviceId": account.device_id,
+        "DeviceType": account.device_type,
+    }
+    return "&".join(f"{name}={quote(value, safe='@')}" for name, value in pairs.items())
+
+
+def base64_query(account: Account, post: Post) -> str | None:
+    """The compact form, or C{None} if this command and version have none (below 12.1 there is none)."""
+    version = int(post.version.replace(".", ""))
+    if version < 121 or post.command not in _COMMANDS:
+        return None
+    key = b"" if post.policy_key is None else post.policy_key.to_bytes(4, "little")
+    out = bytes((version, _COMMANDS.index(post.command))) + ENGLISH.to_bytes(2, "little")
+    for part in (account.device_id.encode(), key, account.device_type.encode()):
+        out += bytes((len(part),)) + part
+    user = account.user.encode()
+    if len(user) < 256:
+        out += bytes((_USER_TAG, len(user))) + user
+    return base64.b64encode(out).decode("ascii")
