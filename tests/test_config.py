@@ -17,6 +17,7 @@ from gateway.config import (
     DirectPush,
     Https,
     ItemClass,
+    Policy,
     Store,
     TLSVersion,
     load,
@@ -26,7 +27,9 @@ from gateway.config import (
     show,
 )
 from gateway.config.__main__ import main
+from gateway.config.option import options
 from gateway.config.walk import dotted, in_force, known
+from gateway.eas.codepages import TOKENS
 from gateway.model import Mode
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -367,6 +370,15 @@ class PolicyTests(ConfigTestCase):
                 ("ApprovedApplicationList", ("hash",)),
             ],
         )
+
+    def test_elementsOfTheSpecification(self) -> None:
+        """The elements are those of the code page, and in its order, which is that of the tokens."""
+        page, first = TOKENS["Provision:DevicePasswordEnabled"]
+        last = TOKENS["Provision:ApprovedApplicationList"][1]
+        there = [name for name, (at, token) in TOKENS.items() if at == page and first <= token <= last]
+        not_settings = ("Provision:DocumentBrowseEnabled", "Provision:ApplicationName")
+        expected = sorted(set(there).difference(not_settings), key=lambda name: TOKENS[name])
+        self.assertEqual([f"Provision:{name}" for name, _ in options(Policy)], expected)
 
     def test_policyOfUser(self) -> None:
         """A user has the policy of its own line, none if excepted, and the common one otherwise."""

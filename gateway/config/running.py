@@ -113,10 +113,18 @@ class Cred:
         86400, Number(0, 31536000), "How long; a change of the account ends it at once", unit="seconds"
     )
     slow_after: int = option(
-        5, Number(1, 1000), "Wrong passwords in a row before a user or an address is slowed", unit="attempts", live=True
+        5,
+        Number(1, 1000),
+        "Wrong passwords for a user before further attempts have to wait; four times as many from one address",
+        unit="attempts",
+        live=True,
     )
     slow_seconds: float = option(
-        30.0, Decimal(0, 3600), "The longest that a slowed user or address has to wait", unit="seconds", live=True
+        30.0,
+        Decimal(0, 3600),
+        "The longest that an attempt has to wait; the wait begins with a second and doubles with each failure",
+        unit="seconds",
+        live=True,
     )
 
 
@@ -137,8 +145,8 @@ class Maildir:
     )
     settle_seconds: float = option(
         5.0,
-        Decimal(0, 300),
-        "A folder that changed less than this before it was listed is listed once more",
+        Decimal(1, 300),
+        "How often the times of changed folders are noted; a start does not list folders whose noted times still hold",
         unit="seconds",
     )
     rescan_seconds: float = option(
