@@ -1,1 +1,6 @@
 """The durable state: ledger, keys, devices."""
+
+from gateway.store.database import counted
+from gateway.store.store import Store, open_store
+
+__all__ = ["Store", "counted", "open_store"]

@@ -1,0 +1,110 @@
+"""The check that a Ping makes: does a device lack anything of its folders?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, bindparam, exists, false, or_, select
+
+from gateway.model import DeviceKey, Look, Looked, Standing
+from gateway.store.concern import Terms, arrived, changed
+from gateway.store.schema import collection, device, folder, item, sync_key
+
+# The folders asked for and the hierarchy, each with up to two keys, newest first.
+_KEYS: Select[Any] = (
+    select(
+        folder.c.id,
+        folder.c.path,
+        folder.c.head,
+        folder.c.compacted,
+        sync_key.c.id.label("key"),
+        sync_key.c.counter,
+        sync_key.c.number,
+        sync_key.c.added,
+        sync_key.c.filling,
+        sync_key.c.given,
+    )
+    .select_from(
+        folder.outerjoin(device, (device.c.user == folder.c.user) & (device.c.name == bindparam("the_name")))
+        .outerjoin(collection, (collection.c.folder == folder.c.id) & (collection.c.device == device.c.id))
+        .outerjoin(sync_key, sync_key.c.collection == collection.c.id)
+    )
+    .where(
+        folder.c.user == bindparam("the_user"),
+        folder.c.removed.is_(None),
+        or_(folder.c.id.in_(bindparam("ids", expanding=True)), folder.c.path.is_(None)),
+    )
+    .order_by(folder.c.id, sync_key.c.counter.desc())
+)
+
+KEPT = Terms(
+    collection.c.folder,
+    collection.c.device,
+    sync_key.c.number,
+    sync_key.c.added,
+    sync_key.c.floor_received,
+    sync_key.c.floor_id,
+    sync_key.c.head,
+)
+
+
+def _news(adds_only: bool) -> Select[Any]:
+    came = exists(select(item.c.id).where(arrived(KEPT)))
+    other = false() if adds_only else exists(select(item.c.id).where(changed(KEPT)))
+    return (
+        select(sync_key.c.id)
+        .join(collection, collection.c.id == sync_key.c.collection)
+        .where(sync_key.c.id.in_(bindparam("ids", expanding=True)), or_(came, other))
+    )
+
+
+_NEWS = {adds_only: _news(adds_only) for adds_only in (False, True)}
+
+Counter = Callable[[int], int]
+
+
+def look(connection: Connection, owner: DeviceKey, folders: Sequence[int], adds_only: bool, given: Counter) -> Looked:
+    """Compare with what the device has been given; two statements, however many folders.
+
+    C{given} tells the highest counter given for a folder that is not in the database yet. Only items count: what
+    leaves the window of the device is no reason to wake it. The hierarchy counts with all its changes.
+    """
+    rows = connection.execute(_KEYS, {"the_name": owner.device, "the_user": owner.user, "ids": list(folders)}).all()
+    places: dict[int, list[Row[Any]]] = {}
+    for row in rows:
+        places.setdefault(row.id, []).append(row)
+    home = next((id for id, kept in places.items() if kept[0].path is None), 0)
+    chosen = {id: _chosen(kept, given(0 if id == home else id)) for id, kept in places.items()}
+    behind: dict[bool, list[int]] = {}
+    for id, candidate in chosen.items():
+        if candidate is not None and _behind(candidate):
+            behind.setdefault(adds_only and id != home, []).append(candidate.key)
+    news: set[int] = set()
+    for adds, keys in behind.items():
+        news.update(connection.execute(_NEWS[adds], {"ids": keys}).scalars())
+    looks = {id: _judge(kept[0], chosen[id], news) for id, kept in places.items()}
+    asked = {id: looks[id] if id in looks and id != home else Look(Standing.UNKNOWN) for id in folders}
+    return Looked(home, looks.get(home, Look(Standing.UNSYNCED)), asked)
+
+
+def _chosen(kept: Sequence[Row[Any]], given: int) -> Row[Any] | None:
+    """The newest key that the device has for certain (rule 7), unless the ledger no longer reaches back to it."""
+    for row in kept:
+        if row.key is None:
+            return None
+        # Of two keys the older was used, or the newer would not be there.
+        if row.given or row.counter == given or row is not kept[0]:
+            return row if row.number >= row.compacted else None
+    return None
+
+
+def _behind(row: Row[Any]) -> bool:
+    """Whether the items have to be asked: not if nothing was numbered since, nor if there is more in any case."""
+    return bool(row.head > min(row.number, row.added)) and not row.filling
+
+
+def _judge(place: Row[Any], row: Row[Any] | None, news: set[int]) -> Look:
+    if row is None:
+        return Look(Standing.UNSYNCED, place.head)
+    return Look(Standing.SYNCED, place.head, bool(row.filling) or row.key in news, row.counter)

@@ -1,0 +1,197 @@
+"""The store: the ledger, the keys and the devices in one database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from attrs import define, field
+from sqlalchemy import URL, Connection, bindparam, select
+from twisted.internet.defer import Deferred, succeed
+from zope.interface import implementer
+
+import gateway.store.compaction as compaction
+import gateway.store.devices as devices
+import gateway.store.given as given
+import gateway.store.hierarchy as hierarchy
+import gateway.store.intents as intents
+import gateway.store.look as look
+import gateway.store.record as record
+import gateway.store.sync as sync
+from gateway.interfaces import IDevices, ILedger
+from gateway.model import (
+    Change,
+    Device,
+    DeviceKey,
+    Folder,
+    FolderOutcome,
+    Found,
+    FoundFolder,
+    Intent,
+    Item,
+    Looked,
+    SyncOptions,
+    SyncOutcome,
+    SyncRequest,
+)
+from gateway.store.database import Database, Run, make_engine
+from gateway.store.keys import key_counter
+from gateway.store.migrate import migrate
+from gateway.store.rows import chunks, item_of, live
+from gateway.store.schema import folder as folder_table
+from gateway.store.schema import item as item_table
+from gateway.store.schema import meta
+
+_EPOCH = select(meta.c.value).where(meta.c.name == "epoch")
+_ITEMS = (
+    select(item_table)
+    .join(folder_table, folder_table.c.id == item_table.c.folder)
+    .where(
+        live(item_table.c.id.in_(bindparam("ids", expanding=True))),
+        folder_table.c.user == bindparam("the_user"),
+        folder_table.c.path.isnot(None),
+        folder_table.c.removed.is_(None),
+    )
+)
+
+
+def open_store(url: str | URL, run: Run, seconds: Callable[[], float] = time.time, connections: int = 10) -> Store:
+    """Open a database, bring its tables up to date, and give its store.
+
+    C{url} is C{sqlite:///path}, C{sqlite://} (in memory, for tests) or C{postgresql+psycopg://...}; C{run} takes
+    work to where it may wait; C{connections} is at least the number of threads there. Waits for the database
+    itself: call it before the reactor runs, or in a thread. Raises L{gateway.store.migrate.NewerDatabase}.
+    """
+    engine = make_engine(url, connections)
+    migrate(engine)
+    return Store(Database(engine, run), seconds)
+
+
+@implementer(ILedger, IDevices)
+@define(eq=False)
+class Store:
+    """One database as L{ILedger} and L{IDevices}; C{seconds} is wall clock, it only dates what is removed."""
+
+    database: Database
+    seconds: Callable[[], float] = time.time
+    epoch: str = field(init=False)
+    _given: given.Given = field(factory=given.Given, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.epoch = self.database.reading(lambda connection: str(connection.execute(_EPOCH).scalar_one()))
+
+    @property
+    def _now(self) -> int:
+        return int(self.seconds())
+
+    def everything(self) -> Deferred[list[Folder]]:
+        """See L{ILedger}."""
+        return self.database.read(hierarchy.everything)
+
+    def folders(self, user: str) -> Deferred[list[Folder]]:
+        """See L{ILedger}."""
+        return self.database.read(hierarchy.folders, user)
+
+    def record_hierarchy(self, user: str, found: Sequence[FoundFolder]) -> Deferred[tuple[list[Folder], list[Change]]]:
+        """See L{ILedger}."""
+        return self.database.write(hierarchy.record_hierarchy, user, found, self._now)
+
+    def listing(self, folder: int) -> Deferred[dict[str, str]]:
+        """See L{ILedger}."""
+        return self.database.read(record.listing, folder)
+
+    def record(self, seen: Mapping[int, tuple[Sequence[Found], Sequence[str]]]) -> Deferred[list[Change]]:
+        """See L{ILedger}."""
+        return self.database.write(record.record, seen, self._now)
+
+    def listed(self, notes: Mapping[int, str]) -> Deferred[None]:
+        """See L{ILedger}."""
+        return self.database.write(record.listed, notes)
+
+    def items(self, user: str, ids: Sequence[int]) -> Deferred[list[Item]]:
+        """See L{ILedger}."""
+        return self.database.read(_items, user, ids)
+
+    def sync(self, device: DeviceKey, folder: int, request: SyncRequest) -> Deferred[SyncOutcome]:
+        """See L{ILedger}; Status 12 if there is no such folder."""
+        return self.database.write_durably(sync.sync, self.epoch, device, folder, request)
+
+    def estimate(
+        self, device: DeviceKey, folder: int, key: str, options: SyncOptions | None, now: int
+    ) -> Deferred[tuple[int, int]]:
+        """See L{ILedger}; Status 2 if there is no such folder."""
+        return self.database.read(sync.estimate, self.epoch, device, folder, key, options, now)
+
+    def sync_folders(self, device: DeviceKey, key: str) -> Deferred[FolderOutcome]:
+        """See L{ILedger}."""
+        return self.database.write_durably(hierarchy.sync_folders, self.epoch, device, key)
+
+    def look(self, device: DeviceKey, folders: Sequence[int], adds_only: bool) -> Deferred[Looked]:
+        """See L{ILedger}."""
+        return self.database.read(
+            look.look, device, folders, adds_only, lambda folder: self._given.counter(device, folder)
+        )
+
+    def given(self, device: DeviceKey, folder: int, key: str) -> None:
+        """See L{ILedger}."""
+        counter = key_counter(self.epoch, key)
+        if counter is not None:
+            self._given.add(device, folder, counter)
+
+    def done(self, intents_done: Sequence[int]) -> Deferred[None]:
+        """See L{ILedger}."""
+        return self.database.write(intents.done, intents_done)
+
+    def pending(self) -> Deferred[list[Intent]]:
+        """See L{ILedger}."""
+        return self.database.read(intents.pending)
+
+    def compact(self, before: int) -> Deferred[int]:
+        """See L{ILedger}; C{before} in seconds since the epoch."""
+
+        def transaction(work: Callable[..., Any], *args: Any) -> Any:
+            return self.database.writing(False, work, *args)
+
+        return self.database.run(compaction.compact, transaction, before)
+
+    def flush(self) -> Deferred[None]:
+        """See L{ILedger}."""
+        waiting = self._given.waiting()
+        if not waiting:
+            return succeed(None)
+        written = self.database.write(given.mark, waiting)
+        return written.addCallback(lambda _: self._given.written(waiting))
+
+    def device(self, key: DeviceKey) -> Deferred[Device | None]:
+        """See L{IDevices}."""
+        return self.database.read(devices.device, key)
+
+    def devices(self, user: str | None) -> Deferred[list[Device]]:
+        """See L{IDevices}."""
+        return self.database.read(devices.devices, user)
+
+    def keep(self, device: Device, durable: bool) -> Deferred[None]:
+        """See L{IDevices}."""
+        write = self.database.write_durably if durable else self.database.write
+        return write(devices.keep, device)
+
+    def keep_all(self, many: Sequence[Device]) -> Deferred[None]:
+        """See L{IDevices}."""
+        return self.database.write(devices.keep_all, many)
+
+    def forget(self, key: DeviceKey) -> Deferred[None]:
+        """See L{IDevices}."""
+        return self.database.write_durably(devices.forget, key)
+
+    def close(self) -> None:
+        """Close the database, after the last Deferred has fired."""
+        self.database.close()
+
+
+def _items(connection: Connection, user: str, ids: Sequence[int]) -> list[Item]:
+    found: dict[int, Item] = {}
+    for some in chunks(list(dict.fromkeys(ids))):
+        rows = connection.execute(_ITEMS, {"the_user": user, "ids": list(some)})
+        found.update((row.id, item_of(row)) for row in rows)
+    return [found[id] for id in ids if id in found]

@@ -1,0 +1,191 @@
+"""One collection of a Sync: commands, batch and key in one transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve, frozen
+from sqlalchemy import Connection, Row, select
+
+from gateway.interfaces import BackendDown
+from gateway.model import BatchRow, DeviceKey, Op, SyncOptions, SyncOutcome, SyncRequest
+from gateway.store.batch import Batch, count, fill, idle, line, target
+from gateway.store.commands import Desk, Executed, disown, spelled
+from gateway.store.keys import (
+    Chain,
+    Key,
+    Said,
+    Told,
+    keep_in_place,
+    keep_next,
+    key_counter,
+    key_text,
+    load_chain,
+    start_chain,
+)
+from gateway.store.rows import CHUNK, lock_folders
+from gateway.store.schema import folder, item
+
+SUCCESS = 1
+INVALID_KEY = 3
+NO_FOLDER = 12
+
+ESTIMATE_NO_FOLDER = 2
+ESTIMATE_NOT_PRIMED = 3
+ESTIMATE_INVALID_KEY = 4
+
+
+def sync(connection: Connection, epoch: str, device: DeviceKey, folder_id: int, request: SyncRequest) -> SyncOutcome:
+    """Execute a request; Status 1, 3 (invalid key) or 12 (no such folder of the user)."""
+    ids = {folder_id} if request.trash is None else {folder_id, request.trash}
+    folders = lock_folders(connection, ids)
+    here = folders.get(folder_id)
+    if here is None or here.user != device.user or here.path is None:
+        return SyncOutcome(NO_FOLDER, "0")
+    chain = load_chain(connection, device, folder_id)
+    if request.key == "0":
+        return _start(connection, epoch, device, here, chain, request)
+    base = chain.find(key_counter(epoch, request.key))
+    if base is None or base.told.number < here.compacted:
+        return SyncOutcome(INVALID_KEY, "0")
+    newest = chain.newest
+    if newest is not None and newest is not base and newest.digest == request.digest:
+        return _again(connection, epoch, folder_id, newest)
+    trash = folders.get(request.trash) if request.trash is not None else None
+    if request.trash is not None and (trash is None or trash.user != device.user):
+        # Without it the mail would be lost; the next request finds another folder or none at all.
+        raise BackendDown(f"the folder {request.trash} for deleted items is gone")
+    return _Turn(connection, epoch, here, trash, chain, base, request).take()
+
+
+def _start(
+    connection: Connection, epoch: str, device: DeviceKey, here: Row[Any], chain: Chain, request: SyncRequest
+) -> SyncOutcome:
+    """Key 0: whatever the device held, it begins with nothing, and gets it with the first real key."""
+    options = request.options or SyncOptions()
+    told = Told(here.head, here.head)
+    first = Key(0, 0, told, here.head, False, options, request.digest, Said())
+    counter = start_chain(connection, device, here.id, chain, first)
+    return SyncOutcome(SUCCESS, key_text(epoch, counter), advanced=True, options=options)
+
+
+def _again(connection: Connection, epoch: str, folder_id: int, newest: Key) -> SyncOutcome:
+    """The same request again: its answer was lost. Say it again, with the items as they are now.
+
+    An addition or change of an item that has been removed meanwhile is left out; its removal has a higher number
+    and is told with the next key.
+    """
+    said = newest.said
+    wanted = [id for op, id in said.sent if op in (Op.ADD, Op.CHANGE)]
+    rows: dict[int, Row[Any]] = {}
+    for start in range(0, len(wanted), CHUNK):
+        ids = wanted[start : start + CHUNK]
+        query = select(item).where(item.c.folder == folder_id, item.c.id.in_(ids), item.c.removed.is_(None))
+        rows.update((row.id, row) for row in connection.execute(query))
+    batch = tuple(
+        BatchRow(op, id) if op in (Op.DELETE, Op.SOFT_DELETE) else line(op, rows[id])
+        for op, id in said.sent
+        if op in (Op.DELETE, Op.SOFT_DELETE) or id in rows
+    )
+    return SyncOutcome(
+        SUCCESS,
+        key_text(epoch, newest.counter),
+        advanced=True,
+        options=newest.options,
+        results=said.results,
+        batch=batch,
+        more=said.more,
+        replayed=True,
+    )
+
+
+@frozen
+class _Turn:
+    """A request with a valid key that is not a repetition."""
+
+    connection: Connection
+    epoch: str
+    here: Row[Any]
+    trash: Row[Any] | None
+    chain: Chain
+    base: Key
+    request: SyncRequest
+
+    def take(self) -> SyncOutcome:
+        """Execute the commands, choose the batch, keep the key."""
+        request, base = self.request, self.base
+        options = request.options or base.options
+        said = spelled(request.commands)
+        executed = self._execute(said, options)
+        batch = self._batch(executed.head, options)
+        key = evolve(
+            base,
+            told=batch.told,
+            head=executed.head,
+            given=False,
+            options=options,
+            digest=request.digest,
+            said=Said(executed.results, batch.sent, batch.more, said),
+        )
+        # Commands always make a new key, also those that need no answer: only so is a repetition recognised.
+        advanced = bool(request.commands or batch.rows or request.responds)
+        if advanced:
+            counter = keep_next(self.connection, self.chain, base, key)
+        else:
+            counter = base.counter
+            keep_in_place(self.connection, self.chain, base, key)
+        return SyncOutcome(
+            SUCCESS,
+            key_text(self.epoch, counter),
+            advanced=advanced,
+            options=options,
+            results=executed.results,
+            batch=batch.lines,
+            more=batch.more,
+            intents=executed.intents,
+            changes=executed.changes,
+        )
+
+    def _execute(self, said: dict[str, Any], options: SyncOptions) -> Executed:
+        request, owner = self.request, self.chain.owner
+        assert owner is not None
+        newest = self.chain.newest
+        if newest is not None and newest is not self.base and newest.said.commands:
+            dropped = newest.said.commands
+            again = [int(id) for id, words in said.items() if dropped.get(id) == words]
+            disown(self.connection, self.here.id, owner, self.base.head, again)
+        if not request.commands:
+            return Executed(self.here.head)
+        desk = Desk(self.connection, self.here, self.trash, owner, self.base.told, request.now)
+        return desk.execute(request.commands, client_wins=options.conflict == 0)
+
+    def _batch(self, head: int, options: SyncOptions) -> Batch:
+        request, told = self.request, self.base.told
+        goal = target(self.here.type, options, request.now)
+        if not request.get_changes:
+            return idle(told, goal)
+        return fill(self.connection, self.here.id, self.chain.owner, told, head, goal, request.window)
+
+
+def estimate(
+    connection: Connection,
+    epoch: str,
+    device: DeviceKey,
+    folder_id: int,
+    key: str,
+    options: SyncOptions | None,
+    now: int,
+) -> tuple[int, int]:
+    """Status and number of changes pending; the key stays as it is."""
+    query = select(folder).where(folder.c.id == folder_id, folder.c.user == device.user, folder.c.removed.is_(None))
+    here = connection.execute(query).one_or_none()
+    if here is None or here.path is None:
+        return ESTIMATE_NO_FOLDER, 0
+    chain = load_chain(connection, device, folder_id)
+    if key == "0" or chain.newest is None:
+        return ESTIMATE_NOT_PRIMED, 0
+    base = chain.find(key_counter(epoch, key))
+    if base is None or base.told.number < here.compacted:
+        return ESTIMATE_INVALID_KEY, 0
+    goal = target(here.type, options or base.options, now)
+    return SUCCESS, count(connection, folder_id, chain.owner, base.told, goal)
