@@ -85,7 +85,7 @@ def name(part: Part) -> str:
 
 def embedded_subject(part: Part) -> str:
     """The subject of a message in a message."""
-    return mime.read_head(part.content(2**16)).text("subject")
+    return mime.read_head(part.content(2**13)).text("subject")
 
 
 def method(part: Part) -> int:

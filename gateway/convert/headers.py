@@ -21,10 +21,13 @@ MAX_VALUE = 65536
 """Octets of one field that are read; To is at most 32768 characters ([MS-ASEMAIL] 2.2.2.80)."""
 
 MAX_FIELDS = 1000
-"""Fields of one header that are read."""
+"""Fields of one header that are read; a mail through many hands has about 100."""
 
 MAX_REPEATS = 16
 """Fields of one name whose addresses are put together."""
+
+MAX_LOST = 100
+"""Characters up to which words with commas between them may be one name."""
 
 MAX_PARAMETERS = 200
 """Parameters of one field that are read."""
@@ -32,6 +35,7 @@ MAX_PARAMETERS = 200
 _FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:((?:[^\n]*+\n[ \t])*+[^\n]*+)\n?")
 _ENVELOPE_LINE = re.compile(rb">?From [^\n]*\n")
 _BLANK = re.compile(rb"\r?\n")
+_BLANK_LINE = re.compile(rb"\n\r?\n")
 _FOLD = re.compile(r"[\r\n]+[ \t]*|\t")
 _WORD = re.compile(r"=\?([^?\s]{1,64})\?([bBqQ])\?([^?]*)\?=")
 _TOKEN = re.compile(
@@ -93,12 +97,15 @@ def read_fields(raw: bytes, start: int, end: int) -> tuple[Fields, int]:
     envelope = _ENVELOPE_LINE.match(raw, position, end)
     if envelope:
         position = envelope.end()
-    count = 0
-    while (found := _FIELD.match(raw, position, end)) is not None:
+    for _ in range(MAX_FIELDS):
+        found = _FIELD.match(raw, position, end)
+        if found is None:
+            break
         position = found.end()
-        count += 1
-        if count <= MAX_FIELDS:
-            values.setdefault(found[1].decode("ascii").lower(), []).append(_bounded(found))
+        values.setdefault(found[1].decode("ascii").lower(), []).append(_bounded(found))
+    else:
+        beyond = _BLANK_LINE.search(raw, position - 1, end)
+        return Fields(values), beyond.end() if beyond else end
     blank = _BLANK.match(raw, position, end)
     return Fields(values), blank.end() if blank else position
 
@@ -181,7 +188,7 @@ def addresses(value: str) -> Iterator[Address]:
             continue
         made = _address(lost, name, comments, angle)
         # "Doe, Jane <j@example.org>" without quotes: the comma belongs to the name.
-        if text == "," and made and not made.spec:
+        if text == "," and made and not made.spec and len(lost) < MAX_LOST:
             lost = made.name + ", "
         elif made:
             yield made

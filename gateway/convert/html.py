@@ -30,11 +30,10 @@ _MAX_QUOTES = 8
 _HIDDEN = frozenset(
     ("script", "style", "title", "template", "select", "object", "applet", "audio", "video", "canvas", "svg", "math")
 )
-_LINE = frozenset(
-    ("address", "article", "aside", "caption", "center", "dd", "details", "dir", "div", "dl", "dt", "fieldset")
-    + ("figcaption", "figure", "footer", "form", "header", "legend", "li", "main", "menu", "nav", "section", "summary")
-    + ("tbody", "tfoot", "thead", "tr")
-)
+_ROWS = ("dd", "div", "dt", "li", "tbody", "tfoot", "thead", "tr")
+_SECTIONS = ("address", "article", "aside", "details", "figure", "footer", "form", "header", "main", "nav", "section")
+_LINES = ("caption", "center", "dir", "dl", "fieldset", "figcaption", "legend", "menu", "summary")
+_LINE = frozenset((*_ROWS, *_SECTIONS, *_LINES))
 _PARAGRAPH = frozenset(("blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "ol", "p", "pre", "table", "ul"))
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _INVISIBLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all", re.IGNORECASE)

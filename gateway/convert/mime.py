@@ -3,7 +3,8 @@
 A L{Part} holds positions in the one buffer of the mail, so a mail of 20 MB with an attachment is neither copied nor
 split into lines. Measured on such a mail: 0.02 s and no further memory, where C{email.message_from_bytes} takes 0.3 s
 and 130 MB; on a plain mail of 2 KB about as long as the C{compat32} parser and a tenth of C{policy.SMTP}. Depth and
-number of parts are bounded; what lies beyond is one part of unknown type.
+number of parts are bounded: a multipart that lies deeper is one part of unknown type, parts beyond the number are
+left out (they are in the MIME text all the same).
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ MAX_PARTS = 1000
 """Parts of one mail that are told apart."""
 
 MAX_BOUNDARY = 500
+
+MAX_FALSE = 10_000
+"""Lines that only begin like a delimiter after which no further delimiter is looked for."""
 
 _UNKNOWN = "application/octet-stream"
 
@@ -134,24 +138,28 @@ def _is_type(kind: str) -> bool:
 
 
 def sections(raw: bytes, start: int, end: int, boundary: bytes) -> Iterator[tuple[int, int]]:
-    """The ranges between the delimiter lines of a multipart (RFC 2046 5.1.1), without the line end before each."""
-    delimiter = b"--" + boundary
+    """The ranges between the delimiter lines of a multipart (RFC 2046 5.1.1), without the line end before each.
+
+    C{start} is the beginning of a line; a multipart that is not closed ends at C{end}.
+    """
+    delimiter = b"\n--" + boundary
     opened: int | None = None
-    position = start
-    while (found := raw.find(delimiter, position, end)) >= 0:
+    position = max(0, start - 1)
+    false = 0
+    while false < MAX_FALSE and (found := raw.find(delimiter, position, end)) >= 0:
         position = found + len(delimiter)
-        if found != start and raw[found - 1] != 10:
-            continue
         closing = raw.startswith(b"--", position)
         line_end = _line_end(raw, position + (2 if closing else 0), end)
         if line_end is None:
+            false += 1
             continue
         if opened is not None:
-            yield opened, max(opened, _before_line_end(raw, start, found))
+            yield opened, max(opened, found - 1 if raw[found - 1] == 13 else found)
         opened = None if closing else line_end
-        position = line_end
         if closing:
             return
+        # The line end of this delimiter may be the one before the next.
+        position = line_end - 1
     if opened is not None:
         yield opened, end
 
@@ -161,11 +169,6 @@ def _line_end(raw: bytes, position: int, end: int) -> int | None:
     found = raw.find(b"\n", position, min(end, position + 1000))
     line_end = found + 1 if found >= 0 else min(end, position + 1000)
     return line_end if not raw[position:line_end].strip() else None
-
-
-def _before_line_end(raw: bytes, start: int, position: int) -> int:
-    position -= 1
-    return position - 1 if position > start and raw[position - 1] == 13 else position
 
 
 def read(raw: bytes) -> Part:
