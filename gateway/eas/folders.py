@@ -1,0 +1,129 @@
+"""FolderSync: what a device lacks of the folder hierarchy ([MS-ASCMD] 2.2.1.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from attrs import define
+from twisted.internet.defer import CancelledError
+from twisted.logger import Logger
+
+from gateway.eas.call import Answer, Call, Refused, Version
+from gateway.element import Element
+from gateway.interfaces import ILedger
+from gateway.model import Folder, FolderOutcome
+
+SUCCESS, FAILED, BAD_KEY, MALFORMED = 1, 6, 9, 10
+LONGEST_KEY = 64
+
+HIERARCHY = 0
+"""What stands for the hierarchy where a folder is asked for, and for the parent of a folder at the top."""
+
+
+def _nothing() -> Mapping[str, str]:
+    return {}
+
+
+@define(eq=False)
+class FolderSync:
+    """The FolderSync command.
+
+    C{greeting} gives the headers with versions and commands, which go with the answer to a first request.
+    """
+
+    log = Logger()
+
+    ledger: ILedger
+    greeting: Callable[[], Mapping[str, str]] = _nothing
+
+    async def __call__(self, call: Call) -> Answer:
+        """Answer with what the device lacks.
+
+        @raise Refused: 101 for a request without a body.
+        """
+        if call.body is None:
+            raise Refused(101, "a FolderSync without a body")
+        key = _key(call.body)
+        if key is None:
+            return _failed(MALFORMED)
+        try:
+            outcome = await self.ledger.sync_folders(call.device, key)
+        except CancelledError:
+            raise
+        except Exception:
+            # Transient as far as the device is concerned; it keeps its key and asks again.
+            self.log.failure("FolderSync of {device} failed", device=call.device)
+            return _failed(FAILED)
+        if outcome.status != SUCCESS:
+            return _failed(BAD_KEY)
+        return self._answer(call, key, outcome)
+
+    def _answer(self, call: Call, key: str, outcome: FolderOutcome) -> Answer:
+        def written(live: bool) -> None:
+            if live:
+                self.ledger.given(call.device, HIERARCHY, outcome.key)
+
+        changes = _changes(outcome, call.version)
+        return Answer(
+            Element(
+                "FolderHierarchy:FolderSync",
+                Element("FolderHierarchy:Status", SUCCESS),
+                Element("FolderHierarchy:SyncKey", outcome.key),
+                changes,
+            ),
+            headers=self.greeting() if key == "0" else {},
+            log={"St": SUCCESS, "Fc": changes.text_of("FolderHierarchy:Count") or ""},
+            written=written,
+        )
+
+
+def _key(body: Element) -> str | None:
+    keys = body.all("FolderHierarchy:SyncKey")
+    if body.tag != "FolderHierarchy:FolderSync" or len(keys) != 1:
+        return None
+    key = keys[0].text
+    return key if 0 < len(key) <= LONGEST_KEY else None
+
+
+def _failed(status: int) -> Answer:
+    return Answer(
+        Element("FolderHierarchy:FolderSync", Element("FolderHierarchy:Status", status)),
+        log={"St": status},
+    )
+
+
+def _changes(outcome: FolderOutcome, version: Version) -> Element:
+    updated, added = _known(outcome.updated, version), parents_first(_known(outcome.added, version))
+    elements = [_folder("Update", folder) for folder in updated]
+    elements += [Element("FolderHierarchy:Delete", Element("FolderHierarchy:ServerId", id)) for id in outcome.deleted]
+    elements += [_folder("Add", folder) for folder in added]
+    return Element("FolderHierarchy:Changes", Element("FolderHierarchy:Count", len(elements)), *elements)
+
+
+def _known(folders: Sequence[Folder], version: Version) -> list[Folder]:
+    """The folders of classes that the version has: notes came with 14.0."""
+    return [folder for folder in folders if version >= Version.V14_0 or folder.type.item_class != "Notes"]
+
+
+def parents_first(folders: Sequence[Folder]) -> list[Folder]:
+    """The folders in the same order, but each after its parent."""
+    waiting = {folder.id: folder for folder in folders}
+    ordered: list[Folder] = []
+    for folder in folders:
+        line: list[Folder] = []
+        at: Folder | None = folder
+        while at is not None and waiting.pop(at.id, None) is not None:
+            line.append(at)
+            at = waiting.get(at.parent)
+        ordered += reversed(line)
+    return ordered
+
+
+def _folder(tag: str, folder: Folder) -> Element:
+    return Element(
+        f"FolderHierarchy:{tag}",
+        Element("FolderHierarchy:ServerId", folder.id),
+        Element("FolderHierarchy:ParentId", folder.parent),
+        Element("FolderHierarchy:DisplayName", folder.name),
+        Element("FolderHierarchy:Type", int(folder.type)),
+    )

@@ -1,0 +1,110 @@
+"""The items of an answer: read from the source and converted, one after another, within a bound ([MS-ASCMD] 2.2.2.21).
+
+What a batch says was chosen, and counted as given, before a single mail was read. So an answer that grows too large
+is not cut short: what comes after the bound goes without its text, marked as truncated, and the device fetches the
+text when its owner opens the mail. At most one mail is in memory as a whole, beside the properties of the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from attrs import define, evolve
+from twisted.internet.defer import Deferred
+
+from gateway.convert.message import Mail, changed_properties, properties
+from gateway.eas.call import Version
+from gateway.eas.collection import server_id
+from gateway.element import Element
+from gateway.interfaces import IMailbox, ItemGone
+from gateway.model import BatchRow, BodyPreference, Folder, Item, Op, SyncOptions
+
+Run = Callable[..., Deferred[Any]]
+"""Calls a function with arguments where it may take its time, and gives a Deferred of what it returns."""
+
+ORDER = (Op.DELETE, Op.SOFT_DELETE, Op.CHANGE, Op.ADD)
+
+
+def size_of(elements: Sequence[Element]) -> int:
+    """Roughly how many bytes elements take when they are sent."""
+    stack, size = list(elements), 0
+    while stack:
+        node = stack.pop()
+        size += 8 + len(node.value or "")
+        stack += node.children
+    return size
+
+
+def headers_only(options: SyncOptions) -> SyncOptions:
+    """The same options, but with nothing of the text of a mail; the device is told that it was cut."""
+    bodies = options.bodies or (BodyPreference(1),)
+    return evolve(
+        options,
+        truncation=0,
+        mime_truncation=0,
+        bodies=tuple(_emptied(body) for body in bodies),
+        part=options.part and _emptied(options.part),
+    )
+
+
+def _emptied(body: BodyPreference) -> BodyPreference:
+    return evolve(body, truncation=0, all_or_none=False)
+
+
+def _convert(mail: Mail, version: Version, options: SyncOptions, whole: bool) -> tuple[list[Element], int]:
+    found = properties(mail, version, options, whole=whole)
+    return found, size_of(found)
+
+
+@define(eq=False)
+class Rendering:
+    """Renders the items of one answer; C{left} is how many bytes of properties it may still hold."""
+
+    mailbox: IMailbox
+    run: Run
+    version: Version
+    left: int
+
+    async def commands(self, folder: Folder, batch: Sequence[BatchRow], options: SyncOptions) -> list[Element]:
+        """The server commands of a batch, grouped as the specification lists them.
+
+        An item that is gone meanwhile is left out: its removal follows.
+        """
+        found: list[Element] = []
+        for row in sorted(batch, key=lambda row: ORDER.index(row.op)):
+            command = await self._command(folder, row, options)
+            if command is not None:
+                found.append(command)
+        return found
+
+    async def _command(self, folder: Folder, row: BatchRow, options: SyncOptions) -> Element | None:
+        name = Element("AirSync:ServerId", server_id(folder.id, row.id))
+        if row.item is None:
+            return Element(f"AirSync:{row.op.value}", name)
+        if row.op is Op.CHANGE:
+            data: list[Element] | None = changed_properties(_mail(b"", row.item, name.text), self.version)
+        else:
+            data = await self.item(folder, row.item, options)
+        if data is None:
+            return None
+        return Element(f"AirSync:{row.op.value}", name, Element("AirSync:ApplicationData", *data))
+
+    async def item(
+        self, folder: Folder, item: Item, options: SyncOptions, *, whole: bool = False
+    ) -> list[Element] | None:
+        """The properties of an item, C{whole} for a Fetch; C{None} if it is gone."""
+        try:
+            raw = await self.mailbox.read(folder.user, folder.path, item.name, item.state)
+        except ItemGone:
+            return None
+        mail = _mail(raw, item, server_id(folder.id, item.id))
+        if self.left <= 0:
+            options, whole = headers_only(options), False
+        found, size = await self.run(_convert, mail, self.version, options, whole)
+        self.left -= size
+        return list(found)
+
+
+def _mail(raw: bytes, item: Item, name: str) -> Mail:
+    return Mail(raw, item.state, item.extra, item.received, name)

@@ -1,0 +1,355 @@
+"""Sync: what changed on either side, folder by folder ([MS-ASCMD] 2.2.1.21)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from attrs import define, field, frozen
+from twisted.internet.defer import CancelledError
+from twisted.logger import Logger
+
+from gateway.convert.message import ConversionError, amendment
+from gateway.eas.call import Answer, Call, Refused, Version
+from gateway.eas.collection import Collection, Command, Verb, item_id
+from gateway.eas.gate import Rules
+from gateway.eas.options import Malformed
+from gateway.eas.policydoc import restrict
+from gateway.eas.rendering import Rendering, Run
+from gateway.eas.syncanswer import (
+    BAD_KEY,
+    CONVERSION,
+    FAILED,
+    NO_FOLDER,
+    NOT_FOUND,
+    PROTOCOL,
+    RETRY,
+    SUCCESS,
+    Part,
+    Response,
+    collections,
+    log,
+    whole,
+)
+from gateway.eas.syncbody import Asked, Refusal, Requests, SyncLimits, parse
+from gateway.eas.turns import Turns, shielded
+from gateway.element import Element
+from gateway.interfaces import BackendDown, ILedger, IMailbox, IReporter
+from gateway.model import (
+    Amend,
+    DeviceKey,
+    Folder,
+    FolderType,
+    Intent,
+    Item,
+    Remove,
+    SyncOptions,
+    SyncOutcome,
+    SyncRequest,
+)
+
+
+@frozen
+class Plan:
+    """A collection whose folder was looked up and whose options were read; C{folder} is C{None} if there is none."""
+
+    collection: Collection
+    folder: Folder | None
+    options: SyncOptions | None = None
+    trash: int | None = None
+
+
+@frozen
+class Work:
+    """The client commands of a collection: those for the ledger, and which of the request they were.
+
+    C{refused} holds the Status of commands that fail without it, by their place in the request. A command that the
+    ledger may get depends on the bytes of the request alone, so that results kept for a repetition fit it.
+    """
+
+    commands: tuple[Amend | Remove, ...]
+    places: tuple[int, ...]
+    refused: Mapping[int, int]
+
+
+@define(eq=False)
+class Sync:
+    """The Sync command for mail; one that waits for changes is answered at once.
+
+    C{run} takes conversions away from the reactor's thread; C{synced} is told of every device that was served. A
+    request that brings commands is executed to its end even if the client leaves meanwhile.
+    """
+
+    log = Logger()
+
+    ledger: ILedger
+    mailbox: IMailbox
+    reporter: IReporter
+    now: Callable[[], int]
+    run: Run
+    rules: Rules = field(factory=Rules)
+    limits: SyncLimits = field(factory=SyncLimits)
+    synced: Callable[[DeviceKey], None] = lambda device: None
+    requests: Requests = field(factory=Requests)
+    turns: Turns = field(init=False, factory=Turns)
+
+    async def __call__(self, call: Call) -> Answer:
+        """Answer a Sync.
+
+        @raise Refused: 101 for a body that is none, or for an empty one before 12.1; 164.
+        """
+        try:
+            asked = self._asked(call)
+            answer = await Serving(self, call).answer(asked)
+        except Refusal as refusal:
+            if refusal.status == NO_FOLDER:
+                self.requests.drop(call.device)
+            return Answer(whole(refusal.status, refusal.limit), log={"St": refusal.status, "E": str(refusal)})
+        self.synced(call.device)
+        return answer
+
+    def _asked(self, call: Call) -> Asked:
+        asked = None
+        if call.body is not None:
+            asked = parse(call.body, call.version, self.limits)
+        elif call.raw or call.version < Version.V12_1:
+            raise Refused(101, "a Sync without a body that says what")
+        return self.requests.completed(call.device, asked, self.limits)
+
+
+@define(eq=False)
+class Serving:
+    """One Sync request on its way to the answer."""
+
+    sync: Sync
+    call: Call
+    rendering: Rendering = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        sync = self.sync
+        self.rendering = Rendering(sync.mailbox, sync.run, self.call.version, sync.limits.answer_bytes)
+
+    async def answer(self, asked: Asked) -> Answer:
+        """Serve the collections in the order of the request.
+
+        @raise Refusal: the request as a whole cannot be served; nothing was done.
+        """
+        plans = await self._plans(asked)
+        parts: list[Part] = []
+        for plan in plans:
+            window = plan.collection.window
+            if asked.window is not None:
+                window = min(window, max(0, asked.window - sum(part.counted for part in parts)))
+            parts.append(await self._serve(plan, window))
+        if len(parts) == 1 and parts[0].status == NO_FOLDER:
+            raise Refusal(NO_FOLDER, "the folder is there no more")
+        return self._said(asked, parts)
+
+    def _said(self, asked: Asked, parts: Sequence[Part]) -> Answer:
+        hushed = self.call.version >= Version.V12_1
+        saying = [part for part in parts if part.news] if hushed else parts
+        if hushed:
+            self._keep(asked, saying)
+        # The one place where a request with C{asked.wait} and nothing to say would be parked.
+        return Answer(
+            element=collections(saying) if saying else None,
+            log=log(parts, asked.wait),
+            written=lambda live: self._written(saying) if live else None,
+        )
+
+    def _keep(self, asked: Asked, saying: Sequence[Part]) -> None:
+        if any(part.status in (BAD_KEY, NO_FOLDER) for part in saying):
+            self.sync.requests.drop(self.call.device)
+        else:
+            self.sync.requests.keep(self.call.device, asked, {part.collection.id: part.key for part in saying})
+
+    def _written(self, parts: Sequence[Part]) -> None:
+        for part in parts:
+            if part.status == SUCCESS:
+                self.sync.ledger.given(self.call.device, part.collection.folder, part.key)
+
+    # What is asked.
+
+    async def _plans(self, asked: Asked) -> list[Plan]:
+        """Check all collections before any is served."""
+        try:
+            found = await self.sync.ledger.folders(self.call.device.user)
+        except BackendDown as error:
+            raise Refusal(RETRY, str(error)) from error
+        folders = {folder.id: folder for folder in found}
+        trash = next((folder.id for folder in found if folder.type is FolderType.DELETED), None)
+        try:
+            plans = [self._plan(collection, folders, trash) for collection in asked.collections]
+        except Malformed as error:
+            raise Refusal(PROTOCOL, str(error)) from error
+        if len(plans) == 1 and plans[0].folder is None:
+            raise Refusal(NO_FOLDER, "the folder is not there")
+        return plans
+
+    def _plan(self, collection: Collection, folders: Mapping[int, Folder], trash: int | None) -> Plan:
+        folder = folders.get(collection.folder)
+        if folder is None:
+            return Plan(collection, None)
+        if folder.type.item_class != "Email":
+            raise Malformed("a folder of something else than mail")
+        options = collection.options(folder, self.call.version)
+        moves = collection.trash and trash != folder.id
+        return Plan(collection, folder, options and self._restricted(options), trash if moves else None)
+
+    def _restricted(self, options: SyncOptions) -> SyncOptions:
+        return restrict(options, self.sync.rules.policy_for(self.call.device.user))
+
+    # What is done.
+
+    async def _serve(self, plan: Plan, window: int) -> Part:
+        """Serve one collection; trouble in it is told there, and leaves the client its key."""
+        collection, folder = plan.collection, plan.folder
+        if folder is None:
+            return Part(collection, NO_FOLDER, collection.key)
+        name = (self.call.device, folder.id)
+        try:
+            work, outcome = await shielded(
+                self.sync.turns.take(name, lambda: self._execute(plan, folder, window)),
+            )
+            return await self._part(collection, folder, work, outcome)
+        except CancelledError:
+            raise
+        except BackendDown as error:
+            self.sync.log.warn("Sync of {folder} for {device}: {error}", folder=folder.id, device=name[0], error=error)
+            return Part(collection, RETRY, collection.key)
+        except Exception:
+            self.sync.log.failure("Sync of {folder} for {device} failed", folder=folder.id, device=name[0])
+            return Part(collection, FAILED, collection.key)
+
+    async def _execute(self, plan: Plan, folder: Folder, window: int) -> tuple[Work, SyncOutcome]:
+        """Have the ledger write down what is asked, the source do it, and the Switchboard hear of it."""
+        collection = plan.collection
+        work = await self._work(collection.commands, folder)
+        verbs = {command.verb for command in collection.commands}
+        request = SyncRequest(
+            key=collection.key,
+            digest=collection.digest,
+            now=self.sync.now(),
+            window=window,
+            get_changes=collection.get_changes,
+            options=plan.options,
+            commands=work.commands,
+            trash=plan.trash,
+            responds=bool(work.refused) or Verb.FETCH in verbs,
+        )
+        outcome = await self.sync.ledger.sync(self.call.device, folder.id, request)
+        try:
+            await self._carry_out(outcome.intents)
+        finally:
+            for change in outcome.changes:
+                self.sync.reporter.changed(change)
+        return work, outcome
+
+    async def _carry_out(self, intents: Sequence[Intent]) -> None:
+        """Do to the files what the ledger says already; what fails stays pending there."""
+        if not intents:
+            return
+        try:
+            await self.sync.ledger.done(await self.sync.mailbox.carry_out(intents))
+        except Exception:
+            self.sync.log.failure("{count} changes of files are left to be done", count=len(intents))
+
+    async def _work(self, commands: Sequence[Command], folder: Folder) -> Work:
+        wanted = [item_id(command.id, folder.id) for command in commands if command.verb is Verb.CHANGE]
+        known = await self._items(folder, [id for id in wanted if id is not None])
+        states: dict[int, tuple[str, Mapping[str, Any]]] = {id: (item.state, item.extra) for id, item in known.items()}
+        given: list[Amend | Remove] = []
+        places: list[int] = []
+        refused: dict[int, int] = {}
+        for place, command in enumerate(commands):
+            if command.verb is Verb.FETCH:
+                continue
+            status = refusal(command, folder)
+            if status is None:
+                made, status = _ledger_command(command, item_id(command.id, folder.id) or 0, states)
+                given.append(made)
+                places.append(place)
+            if status is not None:
+                refused[place] = status
+        return Work(tuple(given), tuple(places), refused)
+
+    async def _items(self, folder: Folder, ids: Sequence[int]) -> dict[int, Item]:
+        if not ids:
+            return {}
+        found = await self.sync.ledger.items(folder.user, list(dict.fromkeys(ids)))
+        return {item.id: item for item in found if item.folder == folder.id}
+
+    # What is answered.
+
+    async def _part(self, collection: Collection, folder: Folder, work: Work, outcome: SyncOutcome) -> Part:
+        if outcome.status != SUCCESS:
+            key = "0" if outcome.status == BAD_KEY else collection.key
+            return Part(collection, outcome.status, key, item_class=folder.type.item_class)
+        options = self._restricted(outcome.options)
+        responses = _responses(collection.commands, work, outcome)
+        responses += await self._fetched(collection.commands, folder, options)
+        return Part(
+            collection,
+            SUCCESS,
+            outcome.key,
+            advanced=outcome.advanced,
+            replayed=outcome.replayed,
+            more=outcome.more,
+            commands=await self.rendering.commands(folder, outcome.batch, options),
+            responses=responses,
+            kinds=[row.op for row in outcome.batch],
+            item_class=folder.type.item_class,
+            filter=outcome.options.filter,
+        )
+
+    async def _fetched(self, commands: Sequence[Command], folder: Folder, options: SyncOptions) -> list[Response]:
+        fetches = [command.id for command in commands if command.verb is Verb.FETCH]
+        ids = {name: item_id(name, folder.id) for name in fetches}
+        items = await self._items(folder, [id for id in ids.values() if id is not None])
+        found = []
+        for name in fetches:
+            item = items.get(ids[name] or 0)
+            data = None if item is None else await self.rendering.item(folder, item, options, whole=True)
+            if data is None:
+                found.append(Response(Verb.FETCH, name, NOT_FOUND))
+            else:
+                found.append(Response(Verb.FETCH, name, SUCCESS, data=Element("AirSync:ApplicationData", *data)))
+        return found
+
+
+def refusal(command: Command, folder: Folder) -> int | None:
+    """The Status of a command that fails by what it is, or C{None}: mails are not added, and are no series."""
+    if command.verb is Verb.ADD:
+        return CONVERSION
+    if item_id(command.id, folder.id) is None:
+        return NOT_FOUND
+    if command.instance or (command.verb is Verb.CHANGE and command.data is None):
+        return CONVERSION
+    return None
+
+
+def _ledger_command(
+    command: Command, item: int, states: dict[int, tuple[str, Mapping[str, Any]]]
+) -> tuple[Amend | Remove, int | None]:
+    """The command for the ledger, and the Status if it cannot be done; then it is one that changes nothing."""
+    if command.verb is Verb.DELETE:
+        return Remove(item), None
+    assert command.data is not None
+    state, extra = states.get(item, ("", {}))
+    try:
+        add, remove, changed = amendment(command.data, state, extra)
+    except ConversionError:
+        return Amend(item), CONVERSION
+    states[item] = ("".join(sorted((set(state) | set(add)) - set(remove))), extra if changed is None else changed)
+    return Amend(item, add, remove, changed), None
+
+
+def _responses(commands: Sequence[Command], work: Work, outcome: SyncOutcome) -> list[Response]:
+    """The answers to Add, Change and Delete: those that failed, and every Add."""
+    statuses = {work.places[result.index]: result.status for result in outcome.results}
+    statuses = {place: status for place, status in statuses.items() if status != SUCCESS}
+    statuses.update(work.refused)
+    return [
+        Response(commands[place].verb, commands[place].id, status, commands[place].item_class)
+        for place, status in sorted(statuses.items())
+    ]

@@ -1,0 +1,201 @@
+"""The body of a Sync request, and the requests that are kept for when it comes without one ([MS-ASCMD] 2.2.1.21)."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+
+from attrs import define, evolve, field, frozen
+
+from gateway.eas.call import Version
+from gateway.eas.collection import Collection, Verb, parse_collection, window_size
+from gateway.eas.options import Malformed, only
+from gateway.element import Element
+from gateway.model import DeviceKey
+
+PROTOCOL, NO_CACHE, WAIT, TOO_MANY = 4, 13, 14, 15
+_NUMBER = re.compile(r"-?[0-9]{1,9}", re.ASCII)
+
+
+@frozen
+class _Wait:
+    """An element that says how long to wait: its bounds, the seconds of its unit, the version that brought it."""
+
+    tag: str
+    least: int
+    most: int
+    unit: int
+    since: Version
+
+
+_WAITS = (
+    _Wait("AirSync:Wait", 1, 59, 60, Version.V12_1),
+    _Wait("AirSync:HeartbeatInterval", 60, 3540, 1, Version.V14_0),
+)
+
+
+class Refusal(Exception):
+    """The whole request is answered with this Sync Status, and with a Limit if there is one."""
+
+    def __init__(self, status: int, why: str, limit: int | None = None) -> None:
+        super().__init__(why)
+        self.status = status
+        self.limit = limit
+
+
+@frozen
+class SyncLimits:
+    """What one request may ask for: collections, client commands, and bytes of item properties in the answer."""
+
+    collections: int = 300
+    commands: int = 200
+    answer_bytes: int = 16 * 1024 * 1024
+
+
+@frozen
+class Asked:
+    """A Sync request; C{window} is the largest number of changes over all collections, C{wait} is in seconds.
+
+    C{partial}: collections that are not named are those of the request before.
+    """
+
+    collections: tuple[Collection, ...] = ()
+    wait: int | None = None
+    window: int | None = None
+    partial: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """Whether the client wants anything changed, so that the request must not be executed twice."""
+        verbs = {command.verb for collection in self.collections for command in collection.commands}
+        return bool(verbs - {Verb.FETCH})
+
+
+def parse(body: Element, version: Version, limits: SyncLimits) -> Asked:
+    """Read the body of a Sync.
+
+    @raise Refusal: Status 4, 14 or 15.
+    """
+    try:
+        return _parse(body, version, limits)
+    except Malformed as error:
+        raise Refusal(PROTOCOL, str(error)) from error
+
+
+def _parse(body: Element, version: Version, limits: SyncLimits) -> Asked:
+    if body.tag != "AirSync:Sync":
+        raise Malformed("the root is not Sync")
+    wait = _wait(body, version)
+    cached = version >= Version.V12_1
+    partial = cached and only(body, "AirSync:Partial") is not None
+    window = window_size(body) if cached else None
+    elements = _collections(body)
+    if not elements and (not partial or (wait is None and window is None)):
+        raise Malformed("neither Collections nor something else to go by")
+    _within(len(elements), limits)
+    asked = Asked(tuple(parse_collection(element, version) for element in elements), wait, window, partial)
+    if len({collection.id for collection in asked.collections}) != len(elements):
+        raise Malformed("two collections with the same CollectionId")
+    if sum(len(collection.commands) for collection in asked.collections) > limits.commands:
+        raise Malformed(f"more than {limits.commands} commands")
+    return asked
+
+
+def _collections(body: Element) -> Sequence[Element]:
+    collections = only(body, "AirSync:Collections")
+    if collections is None:
+        return ()
+    if not collections.children or any(child.tag != "AirSync:Collection" for child in collections):
+        raise Malformed("Collections holds one Collection or more, and nothing else")
+    return collections.children
+
+
+def _within(count: int, limits: SyncLimits) -> None:
+    if count > limits.collections:
+        raise Refusal(TOO_MANY, f"{count} collections", limits.collections)
+
+
+def _wait(body: Element, version: Version) -> int | None:
+    """How long the client would wait for an answer, in seconds."""
+    given = [(kind, only(body, kind.tag)) for kind in _WAITS if version >= kind.since]
+    found = [(kind, element.text) for kind, element in given if element is not None]
+    if len(found) > 1:
+        raise Malformed("both Wait and HeartbeatInterval")
+    for kind, text in found:
+        if not _NUMBER.fullmatch(text):
+            raise Malformed("Wait or HeartbeatInterval is no number")
+        value = int(text)
+        if not kind.least <= value <= kind.most:
+            raise Refusal(WAIT, f"{kind.tag} {value}", kind.least if value < kind.least else kind.most)
+        return value * kind.unit
+    return None
+
+
+@frozen
+class _Kept:
+    """A request that was executed; C{repeatable} if an empty request may stand for it."""
+
+    asked: Asked
+    repeatable: bool
+    unsure: frozenset[str] = frozenset()
+
+
+@define(eq=False)
+class Requests:
+    """The last request of each device, for requests that are empty or partial (12.1 and later).
+
+    An empty request can only stand for one that was answered with nothing: the client shows no key, so an answer
+    that advanced one and got lost would be taken for received. The same goes for the collections that a partial
+    request leaves out. Then Status 13 makes the client send everything, its keys included.
+
+    They are kept in memory, C{size} of them; one that is lost costs its client one more request.
+    """
+
+    size: int = 20_000
+    _kept: OrderedDict[DeviceKey, _Kept] = field(init=False, factory=OrderedDict)
+
+    def completed(self, device: DeviceKey, asked: Asked | None, limits: SyncLimits) -> Asked:
+        """The request that is meant by an empty body (C{None}) or by a partial one.
+
+        @raise Refusal: Status 13 if nothing fit is kept; 15.
+        """
+        if asked is not None and not asked.partial:
+            return asked
+        kept = self._kept.get(device)
+        if kept is None or (asked is None and not kept.repeatable):
+            raise Refusal(NO_CACHE, "no request to go on from")
+        named = {collection.id for collection in asked.collections} if asked else set()
+        if kept.unsure - named:
+            raise Refusal(NO_CACHE, "it is not certain which keys the client has")
+        if asked is None:
+            return kept.asked
+        others = tuple(collection for collection in kept.asked.collections if collection.id not in named)
+        _within(len(others) + len(asked.collections), limits)
+        return Asked(
+            others + asked.collections,
+            asked.wait,
+            kept.asked.window if asked.window is None else asked.window,
+        )
+
+    def keep(self, device: DeviceKey, asked: Asked, keys: Mapping[str, str]) -> None:
+        """Keep a request that was executed; C{keys} by CollectionId are those that were answered.
+
+        Collections that were not answered, because nothing was to be said of them, keep the key they came with.
+        """
+        collections = tuple(
+            evolve(collection.quiet(), key=keys.get(collection.id, collection.key)) for collection in asked.collections
+        )
+        unsure = frozenset(c.id for c in asked.collections if keys.get(c.id, c.key) != c.key)
+        kept = _Kept(evolve(asked, collections=collections, partial=False), not asked.changes, unsure)
+        self._kept[device] = kept
+        self._kept.move_to_end(device)
+        while len(self._kept) > self.size:
+            self._kept.popitem(last=False)
+
+    def drop(self, device: DeviceKey) -> None:
+        """The client has to begin anew."""
+        self._kept.pop(device, None)
+
+    def __len__(self) -> int:
+        return len(self._kept)

@@ -1,0 +1,53 @@
+"""One after another, and to the end: what must not overlap, and what must not stop half-way."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from typing import Any, TypeVar
+
+from attrs import define, field
+from twisted.internet.defer import Deferred, DeferredLock, ensureDeferred
+from twisted.python.failure import Failure
+
+T = TypeVar("T")
+
+
+@define(eq=False)
+class Turns:
+    """Locks by name, each of which is there only while somebody holds it or waits for it."""
+
+    _locks: dict[Hashable, DeferredLock] = field(init=False, factory=dict)
+
+    async def take(self, name: Hashable, work: Callable[[], Awaitable[T]]) -> T:
+        """Do the work when everybody who asked for that name before has done theirs."""
+        lock = self._locks.setdefault(name, DeferredLock())
+        await lock.acquire()
+        try:
+            return await work()
+        finally:
+            lock.release()
+            if not lock.locked:
+                del self._locks[name]
+
+    def __len__(self) -> int:
+        return len(self._locks)
+
+
+def shielded(work: Coroutine[Deferred[Any], Any, T]) -> Deferred[T]:
+    """Start the work and wait for it; who waits may be cancelled, the work goes on to its end.
+
+    A failure that nobody waits for any more is logged by the Deferred that holds it.
+    """
+    waiting: Deferred[T] = Deferred()
+
+    def pass_on(outcome: T | Failure) -> T | Failure | None:
+        if waiting.called:
+            return outcome
+        if isinstance(outcome, Failure):
+            waiting.errback(outcome)
+        else:
+            waiting.callback(outcome)
+        return None
+
+    ensureDeferred(work).addBoth(pass_on)
+    return waiting
