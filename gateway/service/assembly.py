@@ -1,0 +1,151 @@
+"""Making the parts of a gateway and putting them together."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+from gateway.admin.control import Control
+from gateway.admin.operations import Operations
+from gateway.config import Config
+from gateway.core.berths import Berths
+from gateway.core.heartbeat import HeartbeatWindow
+from gateway.core.partnerships import Partnerships
+from gateway.core.policy import Policy
+from gateway.core.rate import Rate
+from gateway.core.switchboard import Switchboard
+from gateway.cred.accounts import Accounts
+from gateway.cred.authenticator import Authenticator
+from gateway.cred.checker import AccountsChecker
+from gateway.cred.throttle import Throttle
+from gateway.cred.verifier import Verifier
+from gateway.eas.access import AccessLog
+from gateway.eas.call import Command
+from gateway.eas.dispatch import Dispatcher
+from gateway.eas.estimate import GetItemEstimate
+from gateway.eas.folders import FolderSync
+from gateway.eas.gate import Gate, Rules
+from gateway.eas.http import TrustedProxies
+from gateway.eas.ping import Ping
+from gateway.eas.provision import Provision
+from gateway.eas.sync import Sync
+from gateway.metrics import Metrics
+from gateway.service import settings
+from gateway.service.parts import Parts, Pools, Reporter, counted, ended
+from gateway.sources.disk import MailRoot
+from gateway.sources.inotify import Inotify
+from gateway.sources.maildir import MaildirOptions, MaildirSource
+from gateway.store import Store, open_store
+from gateway.tls import ServerContext
+
+#: Threads that read mail, turn it into properties and change files.
+FILE_THREADS = 4
+
+
+def wall_clock() -> int:
+    """Seconds since the epoch."""
+    return int(time.time())
+
+
+def make_authenticator(config: Config, accounts: Accounts, reactor: Any, run: Any) -> Authenticator:
+    """Who is it: the accounts file behind a memory of what was right."""
+    cred = config.cred
+    verifier = Verifier(reactor, run, cred.threads, cred.queue)
+    return Authenticator(
+        AccountsChecker(accounts, verifier),
+        accounts,
+        Throttle(reactor, cred.slow_after, cred.slow_seconds),
+        reactor,
+        cred.cache_seconds,
+        cred.cache_size,
+    )
+
+
+def make_source(config: Config, store: Store, reporter: Reporter, accounts: Accounts, reactor: Any, run: Any) -> Any:
+    """The Maildirs below the data folder."""
+    maildir = config.maildir
+    config.data.mail.mkdir(mode=0o700, exist_ok=True)
+    return MaildirSource(
+        MailRoot(str(config.data.mail)),
+        store,
+        reporter,
+        reactor,
+        run,
+        accounts.names,
+        Inotify(reactor),
+        MaildirOptions(maildir.create_special, settle=maildir.settle_seconds, rescan=maildir.rescan_seconds),
+    )
+
+
+def assemble(config: Config, reactor: Any) -> Parts:
+    """Make a gateway; nothing listens yet, and the mail source is not started."""
+    metrics = Metrics()
+    pools = Pools(reactor, {"store": config.store.threads, "files": FILE_THREADS, "cred": config.cred.threads})
+    accounts = Accounts(config.data.accounts, reactor, config.smtp.domains)
+    https = config.https
+    context = ServerContext(https.certificate, https.private_key, https.minimum_tls.value)
+    pools.start()
+    store = open_store(config.store_url, pools.run("store"), connections=config.store.threads)
+    board = Switchboard(reactor, partial(ended, metrics))
+    reporter = Reporter(board, metrics)
+    source = make_source(config, store, reporter, accounts, reactor, pools.run("files"))
+    partnerships = Partnerships(store)
+    policy = Policy(config.policy.default_mode, settings.modes(config), config.direct_push.enabled)
+    rules = Rules()
+    settings.apply_rules(rules, config)
+    gate = Gate(rules, wall_clock)
+    limits, _ = settings.ping_limits(config)
+    ping = Ping(
+        clock=reactor,
+        now=wall_clock,
+        ledger=store,
+        partnerships=partnerships,
+        board=board,
+        policy=policy,
+        stands=gate.stands,
+        window=HeartbeatWindow(config.direct_push.sample_size, config.direct_push.alert_threshold),
+        berths=Berths(settings.berth_limits(config)),
+        limits=limits,
+        delivered=metrics.latency.observe,
+    )
+    commands: dict[str, Command] = {"Ping": ping}
+    dispatcher = Dispatcher(
+        clock=reactor,
+        now=wall_clock,
+        authenticator=make_authenticator(config, accounts, reactor, pools.run("cred")),
+        partnerships=partnerships,
+        commands=commands,
+        gate=gate.check,
+        done=ping.nothing.forget,
+        access=AccessLog(config.log.access, partial(counted, metrics)),
+        rate=Rate(config.limits.requests_per_second, config.limits.request_burst),
+        limits=settings.body_limits(config),
+        realm=https.server_name,
+    )
+    sync = Sync(store, source, reporter, wall_clock, pools.run("files"))
+    commands["Sync"] = sync
+    commands["FolderSync"] = FolderSync(store, dispatcher.greeting)
+    commands["GetItemEstimate"] = GetItemEstimate(store, wall_clock)
+    commands["Provision"] = Provision(partnerships, rules, wall_clock)
+    operations = Operations(partnerships, policy, wall_clock, board)
+    return Parts(
+        config=config,
+        reactor=reactor,
+        metrics=metrics,
+        pools=pools,
+        store=store,
+        partnerships=partnerships,
+        board=board,
+        policy=policy,
+        window=ping.window,
+        rules=rules,
+        accounts=accounts,
+        context=context,
+        source=source,
+        ping=ping,
+        sync=sync,
+        dispatcher=dispatcher,
+        proxies=TrustedProxies(https.trusted_proxies),
+        operations=operations,
+    )

@@ -1,0 +1,125 @@
+"""The doors of a gateway: devices, mail, metrics and commands."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import Request, Site
+
+from gateway.admin.control import Control
+from gateway.eas.http import ActiveSync, Root, make_site
+from gateway.metrics import Metrics
+from gateway.service import settings
+from gateway.service.mail import make_intake
+from gateway.service.parts import Parts
+
+
+class MetricsPage(Resource):
+    """The counters at /metrics."""
+
+    isLeaf = True
+
+    def __init__(self, metrics: Metrics) -> None:
+        super().__init__()
+        self.metrics = metrics
+
+    def render_GET(self, request: Request) -> bytes:
+        """All counters in the text exposition format."""
+        request.setHeader(b"Content-Type", b"text/plain; version=0.0.4; charset=utf-8")
+        return self.metrics.render()
+
+
+@define(eq=False)
+class Listeners:
+    """What listens: every address is a Twisted endpoint string of the configuration."""
+
+    log = Logger()
+
+    parts: Parts
+    control: Control
+    _doors: list[tuple[str, IListeningPort]] = field(init=False, factory=list)
+    _admin: list[tuple[str, IListeningPort]] = field(init=False, factory=list)
+
+    async def admin(self) -> None:
+        """Open the control socket and the metrics."""
+        config = self.parts.config
+        path = config.admin.socket
+        # A socket that a killed gateway left behind; a living one is refused by the lock of its endpoint.
+        await self._listen(self._admin, "control", _unix(path), _plain_site(self.control.resource))
+        os.chmod(path, 0o600)
+        if config.admin.listen:
+            root = Resource()
+            root.putChild(b"metrics", MetricsPage(self.parts.metrics))
+            await self._listen(self._admin, "admin", config.admin.listen, _plain_site(root))
+
+    async def doors(self) -> None:
+        """Open the doors for devices and for mail."""
+        parts, config = self.parts, self.parts.config
+        root = Root(ActiveSync(parts.dispatcher, parts.proxies))
+        site = make_site(root, parts.reactor, settings.channel_limits(config), config.https.idle_timeout)
+        secured = TLSMemoryBIOFactory(parts.context, False, site, parts.reactor)
+        secured.noisy = site.noisy = False
+        for endpoint in config.https.listen:
+            await self._listen(self._doors, "https", endpoint, secured)
+        for endpoint in config.https.plain:
+            await self._listen(self._doors, "http", endpoint, site)
+        if config.smtp.listen:
+            intake = make_intake(parts)
+            for endpoint in config.smtp.listen:
+                await self._listen(self._doors, "smtp", endpoint, intake)
+
+    async def _listen(self, into: list[tuple[str, IListeningPort]], name: str, endpoint: str, factory: Factory) -> None:
+        port = await serverFromString(self.parts.reactor, endpoint).listen(factory)
+        into.append((name, port))
+        self.log.info("{name} listens on {address}", name=name, address=_address(port))
+
+    def addresses(self) -> dict[str, list[str]]:
+        """Where everything listens, by name."""
+        found: dict[str, list[str]] = {}
+        for name, port in (*self._admin, *self._doors):
+            found.setdefault(name, []).append(_address(port))
+        return found
+
+    async def close(self) -> None:
+        """Take no more connections of devices and mail."""
+        await _close(self._doors)
+
+    async def close_admin(self) -> None:
+        """Take no more commands."""
+        await _close(self._admin)
+        with suppress(FileNotFoundError):
+            os.unlink(self.parts.config.admin.socket)
+
+
+async def _close(ports: list[tuple[str, IListeningPort]]) -> None:
+    while ports:
+        _, port = ports.pop()
+        await port.stopListening()
+
+
+def _unix(path: Any) -> str:
+    escaped = str(path).replace("\\", "\\\\").replace(":", "\\:").replace("=", "\\=")
+    return f"unix:{escaped}:mode=600:lockfile=1"
+
+
+def _plain_site(root: IResource) -> Site:
+    site = Site(root)
+    site.noisy = False
+    return site
+
+
+def _address(port: IListeningPort) -> str:
+    host: Any = port.getHost()
+    name = getattr(host, "name", None)
+    if name is not None:
+        return name.decode() if isinstance(name, bytes) else str(name)
+    return f"[{host.host}]:{host.port}" if ":" in host.host else f"{host.host}:{host.port}"

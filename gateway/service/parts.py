@@ -1,0 +1,117 @@
+"""The parts of a running gateway, made from its configuration."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+from zope.interface import implementer
+
+from gateway.admin.operations import Operations
+from gateway.config import Config
+from gateway.core.heartbeat import HeartbeatWindow
+from gateway.core.partnerships import Partnerships
+from gateway.core.policy import Policy
+from gateway.core.switchboard import Ended, Switchboard
+from gateway.cred.accounts import Accounts
+from gateway.eas.access import Entry
+from gateway.eas.dispatch import Dispatcher
+from gateway.eas.gate import Rules
+from gateway.eas.http import TrustedProxies
+from gateway.eas.ping import Ping
+from gateway.eas.sync import Sync
+from gateway.interfaces import IReporter
+from gateway.metrics import Metrics
+from gateway.model import Change
+from gateway.sources.maildir import MaildirSource
+from gateway.store import Store
+from gateway.tls import ServerContext
+
+
+@define(eq=False)
+class Pools:
+    """The threads: for the database, for files and conversion, and for passwords."""
+
+    reactor: Any
+    sizes: dict[str, int]
+    _pools: dict[str, ThreadPool] = field(init=False, factory=dict)
+
+    def start(self) -> None:
+        """Start all of them."""
+        for name, size in self.sizes.items():
+            pool = self._pools[name] = ThreadPool(1, size, name)
+            pool.start()
+
+    def run(self, name: str) -> Any:
+        """A function that runs another in a thread of that pool and returns a Deferred."""
+        return partial(deferToThreadPool, self.reactor, self._pools[name])
+
+    async def stop(self) -> None:
+        """Let all of them finish what they have begun."""
+        for pool in self._pools.values():
+            done: Deferred[None] = Deferred()
+            self.reactor.callInThread(self._stop, pool, done)
+            await done
+
+    def _stop(self, pool: ThreadPool, done: Deferred[None]) -> None:
+        pool.stop()
+        self.reactor.callFromThread(done.callback, None)
+
+
+@define(eq=False)
+class Parts:
+    """Everything that one gateway consists of, but the listeners."""
+
+    config: Config
+    reactor: Any
+    metrics: Metrics
+    pools: Pools
+    store: Store
+    partnerships: Partnerships
+    board: Switchboard
+    policy: Policy
+    window: HeartbeatWindow
+    rules: Rules
+    accounts: Accounts
+    context: ServerContext
+    source: MaildirSource
+    ping: Ping
+    sync: Sync
+    dispatcher: Dispatcher
+    proxies: TrustedProxies
+    operations: Operations
+
+
+@implementer(IReporter)
+@define(eq=False)
+class Reporter:
+    """Counts Changes on their way to the switchboard."""
+
+    board: Switchboard
+    metrics: Metrics
+
+    def changed(self, change: Change) -> None:
+        """Pass a Change on."""
+        self.metrics.changes.inc()
+        self.board.changed(change)
+
+
+def counted(metrics: Metrics, entry: Entry, http: int, seconds: float) -> None:
+    """Count a request that was answered."""
+    status = entry.fields.get("St", "-")
+    metrics.requests.labels(entry.command, http, status).inc()
+    if entry.command == "Ping":
+        heartbeat = entry.fields.get("Hb", 0)
+        if http == 200 and heartbeat:
+            metrics.heartbeats.observe(float(heartbeat))
+    else:
+        metrics.seconds.labels(entry.command).observe(seconds)
+
+
+def ended(metrics: Metrics, end: Ended) -> None:
+    """Count a Watch that ended."""
+    metrics.endings.labels(end.ending.value).inc()

@@ -1,0 +1,63 @@
+"""The twistd plugin: C{twistd -n pushgw --config DIR/pushgw.toml}."""
+
+from __future__ import annotations
+
+import sys
+import time
+from functools import partial
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.internet import reactor
+from twisted.python.usage import Options as BaseOptions
+from twisted.python.usage import UsageError
+
+from gateway import __version__
+from gateway.config import Config, ConfigError, LogFormat, load
+from gateway.service import GatewayService, json_observer
+
+
+class Options(BaseOptions):
+    """The options of the plugin."""
+
+    optParameters = [["config", "c", "pushgw.toml", "The configuration file."]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.overrides: list[str] = []
+        self.loaded: Config | None = None
+
+    def opt_set(self, assignment: str) -> None:
+        """Override one key for this run: section.key=value (VALUE in TOML; a bare word is a string)."""
+        self.overrides.append(assignment)
+
+    opt_s = opt_set
+
+    def opt_version(self) -> None:
+        """Print the version of pushgw and exit."""
+        print(f"pushgw {__version__}")
+        sys.exit(0)
+
+    def postOptions(self) -> None:
+        """Read the configuration while errors can still be told to whoever typed the command."""
+        try:
+            self.loaded = load(self["config"], self.overrides)
+        except ConfigError as error:
+            raise UsageError(str(error)) from error
+        if self.loaded.log.format is LogFormat.JSON and getattr(self, "parent", None) is not None:
+            self._log_json(self.parent)
+
+    def _log_json(self, twistd: Any) -> None:
+        if twistd.get("logger"):
+            return
+        path = twistd.get("logfile")
+        stream = open(path, "a", encoding="utf-8") if path and path != "-" else sys.stdout  # noqa: SIM115
+        twistd["logger"] = json_observer(stream)
+
+
+def makeService(options: Options) -> IService:
+    """Make the gateway's service from what was read."""
+    # Deadlines must not follow somebody who sets the clock; nothing has been scheduled yet.
+    reactor.seconds = time.monotonic  # type: ignore[attr-defined]
+    assert options.loaded is not None
+    return GatewayService(options.loaded, partial(load, options["config"], options.overrides), reactor)
