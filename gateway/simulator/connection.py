@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from base64 import b64encode
+from collections.abc import Mapping
 
 from attrs import define, field
 from OpenSSL import SSL
@@ -41,18 +42,19 @@ _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 @implementer(IAgentEndpointFactory)
 @define(eq=False)
 class Route:
-    """Opens connections to the host of the URL, or, with C{via}, to that address in its place.
+    """Opens connections to the host of the URL, or to what C{detours} has in the place of that host and port.
 
     TLS and the Host header name the host of the URL in either case.
     """
 
     reactor: IReactorPluggableNameResolver | IReactorTCP
     trust: IPolicyForHTTPS
-    via: tuple[str, int] | None = None
+    detours: Mapping[tuple[str, int], tuple[str, int]] = field(factory=dict)
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
         """The endpoint of a connection for that URL."""
-        host, port = self.via or (uri.host.decode("ascii").strip("[]"), uri.port)
+        target = (uri.host.decode("ascii").strip("[]"), uri.port)
+        host, port = self.detours.get(target, target)
         endpoint = HostnameEndpoint(self.reactor, host, port)
         if uri.scheme == b"https":
             return wrapClientTLS(self.trust.creatorForNetloc(uri.host, uri.port), endpoint)

@@ -1,0 +1,133 @@
+"""One simulated phone at the terminal: what the command line asked for, its life, and what is printed of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+from attrs import asdict, define, field, frozen
+from twisted.internet.address import IPv4Address
+from twisted.internet.base import ReactorBase
+from twisted.internet.endpoints import HostnameEndpoint, TCP4ServerEndpoint
+from twisted.web.iweb import IPolicyForHTTPS
+from zope.interface import implementer
+
+from gateway.simulator import events
+from gateway.simulator.connection import HTTPLine, Route, make_agent
+from gateway.simulator.device import Device, Outcome
+from gateway.simulator.heartbeat import Heartbeat, HeartbeatSet
+from gateway.simulator.journal import Journal, describe
+from gateway.simulator.line import Account
+from gateway.simulator.memory import Memory, MemoryFile
+from gateway.simulator.network import Carrier, Network
+from gateway.simulator.synchroniser import Habits
+
+
+@frozen
+class Settings:
+    """What the command line asked for; times in seconds."""
+
+    url: str
+    account: Account
+    habits: Habits
+    heartbeats: HeartbeatSet
+    trust: IPolicyForHTTPS
+    compact: bool = False
+    carrier: Carrier | None = None
+    wakeups: int | None = None
+    duration: float | None = None
+    state: MemoryFile | None = None
+    as_json: bool = False
+    verbose: bool = False
+
+
+@implementer(events.IOnlooker)
+@define(eq=False)
+class Console:
+    """Prints wake-ups (or, as JSON, every event), and calls C{enough} when there were as many as asked."""
+
+    _settings: Settings
+    _enough: Callable[[], object]
+    _journal: Journal | None
+    wakeups: int = field(init=False, default=0)
+
+    def happened(self, account: Account, event: events.Event) -> None:
+        """See L{events.IOnlooker}."""
+        if self._journal is not None:
+            self._journal.happened(account, event)
+        if self._settings.as_json:
+            click.echo(json.dumps({"event": type(event).__name__.lower(), "time": time.time(), **_fields(event)}))
+        elif isinstance(event, (events.Woken, events.Erased)):
+            click.echo(describe(event))
+        if isinstance(event, events.Woken) and event.added + event.changed + event.deleted:
+            self.wakeups += 1
+            if self.wakeups == self._settings.wakeups:
+                self._enough()
+
+
+def _fields(event: events.Event) -> dict[str, Any]:
+    """An event as JSON shows it; of what a Sync brought, the new items and counts."""
+    if not isinstance(event, events.FolderSynced):
+        return asdict(event)
+    added = {id: asdict(item) for id, item in event.news.added.items()}
+    counts = {"changed": len(event.news.changed), "deleted": len(event.news.deleted), "more": event.news.more}
+    return {"id": event.id, "name": event.name, "added": added, **counts}
+
+
+class Short(Exception):
+    """The time was over before there were as many wake-ups as asked."""
+
+
+async def run(settings: Settings, reactor: ReactorBase) -> Outcome:
+    """The life of one phone as the command line asked for it.
+
+    @raise GivenUp: nothing helps. @raise Short: too few wake-ups came. @raise ValueError: the state file is wrong.
+    """
+    memory = Memory() if settings.state is None else settings.state.load()
+    network, detours = await _network(settings, reactor)
+    console = Console(
+        settings,
+        # Not at once: the phone that tells of its wake-up has still to come to rest.
+        lambda: reactor.callLater(0, phone.stop),
+        Journal(lambda line: click.echo(line, err=True), time.time) if settings.verbose else None,
+    )
+    agent = make_agent(Route(reactor, settings.trust, detours))
+    phone = Device(
+        settings.account,
+        HTTPLine(settings.account, settings.url, agent, reactor, settings.compact),
+        reactor,
+        console,
+        Heartbeat(settings.heartbeats),
+        memory,
+        settings.habits,
+        None if settings.state is None else settings.state.save,
+    )
+    if network is not None:
+        network.on_change(phone.network_changed)
+    if settings.duration is not None:
+        reactor.callLater(settings.duration, phone.stop)
+    outcome = await phone.start()
+    if network is not None:
+        await network.stop()
+    if outcome is Outcome.STOPPED and console.wakeups < (settings.wakeups or 0):
+        raise Short(f"{console.wakeups} of {settings.wakeups} wake-ups in {settings.duration:g} s")
+    return outcome
+
+
+async def _network(
+    settings: Settings, reactor: ReactorBase
+) -> tuple[Network | None, dict[tuple[str, int], tuple[str, int]]]:
+    """The carrier in front of the server, if one was asked for, and how to go by it."""
+    if settings.carrier is None:
+        return None, {}
+    parts = urlsplit(settings.url)
+    server = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+    network = Network(settings.carrier, reactor, HostnameEndpoint(reactor, *server))
+    port = await network.start(TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1"))
+    address = port.getHost()
+    assert isinstance(address, IPv4Address)
+    return network, {server: (address.host, address.port)}
