@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,9 @@ def read(file: Path) -> Config:
         raise click.ClickException(str(error)) from error
 
 
-def order(config: Config, name: str, offline: Callable[[Operations], Awaitable[Any]], **fields: str | None) -> Any:
+def order(
+    config: Config, name: str, offline: Callable[[Operations], Coroutine[Any, Any, Any]], **fields: str | None
+) -> Any:
     """Have the running gateway do it, or, with none running, do it in the store, and say so."""
     try:
         return GatewaySocket(config.admin.socket).ask(name, **fields)
@@ -45,7 +47,7 @@ def order(config: Config, name: str, offline: Callable[[Operations], Awaitable[A
         click.echo("No gateway is running; working on its store.", err=True)
     except Declined as error:
         raise click.ClickException(str(error)) from error
-    store = open_store(config.store_url, execute)
+    store = open_store(config.store_url, _execute)
     policy = Policy(config.policy.default_mode, {user: config.user_mode(user) for user in config.users})
     try:
         return _now(ensureDeferred(offline(Operations(store, policy, lambda: int(time.time())))))
@@ -53,6 +55,10 @@ def order(config: Config, name: str, offline: Callable[[Operations], Awaitable[A
         raise click.ClickException(str(error)) from error
     finally:
         store.close()
+
+
+def _execute(work: Callable[..., Any], *args: Any, **kwargs: Any) -> Deferred[Any]:
+    return execute(work, *args, **kwargs)
 
 
 def _now(done: Deferred[Any]) -> Any:

@@ -69,6 +69,12 @@ class Partnerships:
         self._remember(device)
         self._unwritten[device.key] = device
 
+    def synced(self, key: DeviceKey, now: int) -> None:
+        """Note when a device that is known synchronised last."""
+        known = self._known.get(key)
+        if known is not None:
+            self.seen(evolve(known, last_sync=now))
+
     def forget(self, key: DeviceKey) -> Deferred[None]:
         """End a partnership."""
         self._known.pop(key, None)

@@ -6,7 +6,6 @@ import time
 from functools import partial
 from typing import Any
 
-from gateway.admin.control import Control
 from gateway.admin.operations import Operations
 from gateway.config import Config
 from gateway.core.berths import Berths
@@ -33,11 +32,9 @@ from gateway.eas.sync import Sync
 from gateway.metrics import Metrics
 from gateway.service import settings
 from gateway.service.parts import Parts, Pools, Reporter, counted, ended
-from gateway.sources.disk import MailRoot
-from gateway.sources.inotify import Inotify
-from gateway.sources.maildir import MaildirOptions, MaildirSource
+from gateway.sources.maildir import MaildirOptions, MaildirSource, directory_events
 from gateway.store import Store, open_store
-from gateway.tls import ServerContext
+from gateway.tls import KeyPair, ServerContext
 
 #: Threads that read mail, turn it into properties and change files.
 FILE_THREADS = 4
@@ -62,18 +59,20 @@ def make_authenticator(config: Config, accounts: Accounts, reactor: Any, run: An
     )
 
 
-def make_source(config: Config, store: Store, reporter: Reporter, accounts: Accounts, reactor: Any, run: Any) -> Any:
+def make_source(
+    config: Config, store: Store, reporter: Reporter, accounts: Accounts, reactor: Any, run: Any
+) -> MaildirSource:
     """The Maildirs below the data folder."""
     maildir = config.maildir
     config.data.mail.mkdir(mode=0o700, exist_ok=True)
     return MaildirSource(
-        MailRoot(str(config.data.mail)),
+        str(config.data.mail),
         store,
         reporter,
         reactor,
         run,
         accounts.names,
-        Inotify(reactor),
+        directory_events(reactor),
         MaildirOptions(maildir.create_special, settle=maildir.settle_seconds, rescan=maildir.rescan_seconds),
     )
 
@@ -84,7 +83,7 @@ def assemble(config: Config, reactor: Any) -> Parts:
     pools = Pools(reactor, {"store": config.store.threads, "files": FILE_THREADS, "cred": config.cred.threads})
     accounts = Accounts(config.data.accounts, reactor, config.smtp.domains)
     https = config.https
-    context = ServerContext(https.certificate, https.private_key, https.minimum_tls.value)
+    context = ServerContext([KeyPair(https.certificate, https.private_key)], https.minimum_tls.value)
     pools.start()
     store = open_store(config.store_url, pools.run("store"), connections=config.store.threads)
     board = Switchboard(reactor, partial(ended, metrics))
@@ -123,10 +122,19 @@ def assemble(config: Config, reactor: Any) -> Parts:
         limits=settings.body_limits(config),
         realm=https.server_name,
     )
-    sync = Sync(store, source, reporter, wall_clock, pools.run("files"))
+    sync = Sync(
+        store,
+        source,
+        reporter,
+        wall_clock,
+        pools.run("files"),
+        rules,
+        settings.sync_limits(config),
+        lambda key: partnerships.synced(key, wall_clock()),
+    )
     commands["Sync"] = sync
     commands["FolderSync"] = FolderSync(store, dispatcher.greeting)
-    commands["GetItemEstimate"] = GetItemEstimate(store, wall_clock)
+    commands["GetItemEstimate"] = GetItemEstimate(store, wall_clock, rules)
     commands["Provision"] = Provision(partnerships, rules, wall_clock)
     operations = Operations(partnerships, policy, wall_clock, board)
     return Parts(

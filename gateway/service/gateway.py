@@ -24,7 +24,7 @@ from gateway.service import settings
 from gateway.service.assembly import assemble, wall_clock
 from gateway.service.listening import Listeners
 from gateway.service.parts import Parts
-from gateway.tls import BadCertificate
+from gateway.tls import BadCertificate, KeyPair
 
 FLUSH_SECONDS = 1.0
 COMPACT_SECONDS = 3600.0
@@ -160,7 +160,7 @@ class GatewayService(Service):
         try:
             config = self.load()
             parts.accounts.reload()
-            parts.context.reload(config.https.certificate, config.https.private_key, config.https.minimum_tls.value)
+            self._reload_certificates(parts, config)
         except (ConfigError, BadAccounts, BadCertificate) as error:
             self.log.error("reload: what was in force stays in force: {why}", why=str(error))
             return str(error)
@@ -168,6 +168,16 @@ class GatewayService(Service):
         self._apply(parts, config)
         self.log.info("reloaded{later}", later=f"; only a restart changes {', '.join(later)}" if later else "")
         return ""
+
+    def _reload_certificates(self, parts: Parts, config: Config) -> None:
+        context, https = parts.context, config.https
+        before = (context.pairs, context.minimum)
+        context.pairs, context.minimum = [KeyPair(https.certificate, https.private_key)], https.minimum_tls.value
+        try:
+            context.reload()
+        except BadCertificate:
+            context.pairs, context.minimum = before
+            raise
 
     def _apply(self, parts: Parts, config: Config) -> None:
         before = {name: parts.rules.policy_for(name) for name in self._users(parts)}
@@ -204,7 +214,7 @@ class GatewayService(Service):
         for user, policy in before.items():
             now = parts.rules.policy_for(user)
             if (policy and policy.hash) != (now and now.hash):
-                parts.board.recall(lambda key, user=user: key.user == user, "policy")
+                parts.board.recall_claims([c for c in parts.board.claims() if c.device.user == user], "policy")
 
     def _report_limits(self, config: Config) -> None:
         limits, right = settings.ping_limits(config)

@@ -7,9 +7,9 @@ from contextlib import suppress
 from typing import Any
 
 from attrs import define, field
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort
-from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.web.resource import IResource, Resource
@@ -77,7 +77,7 @@ class Listeners:
             for endpoint in config.smtp.listen:
                 await self._listen(self._doors, "smtp", endpoint, intake)
 
-    async def _listen(self, into: list[tuple[str, IListeningPort]], name: str, endpoint: str, factory: Factory) -> None:
+    async def _listen(self, into: list[tuple[str, IListeningPort]], name: str, endpoint: str, factory: Any) -> None:
         port = await serverFromString(self.parts.reactor, endpoint).listen(factory)
         into.append((name, port))
         self.log.info("{name} listens on {address}", name=name, address=_address(port))
@@ -103,7 +103,7 @@ class Listeners:
 async def _close(ports: list[tuple[str, IListeningPort]]) -> None:
     while ports:
         _, port = ports.pop()
-        await port.stopListening()
+        await maybeDeferred(port.stopListening)
 
 
 def _unix(path: Any) -> str:

@@ -10,6 +10,7 @@ from gateway.eas.channel import ChannelLimits
 from gateway.eas.dispatch import BodyLimits
 from gateway.eas.gate import Rules
 from gateway.eas.ping import PingLimits
+from gateway.eas.syncbody import SyncLimits
 from gateway.model import Mode
 
 
@@ -42,6 +43,11 @@ def apply_rules(rules: Rules, config: Config) -> None:
     rules.policy_for = lambda user: made.get(config.policy_name(user))
     rules.allow_non_provisionable = config.provisioning.allow_non_provisionable
     rules.refresh = config.provisioning.refresh_hours * 3600
+
+
+def sync_limits(config: Config) -> SyncLimits:
+    """Bounds of one Sync request."""
+    return SyncLimits(config.limits.sync_collections, config.limits.sync_commands)
 
 
 def channel_limits(config: Config) -> ChannelLimits:
