@@ -22,7 +22,7 @@ _QUIET = (
     .join(collection, collection.c.id == sync_key.c.collection)
     .where(
         collection.c.folder == bindparam("the_folder"),
-        or_(sync_key.c.number < bindparam("head"), sync_key.c.added < bindparam("head")),
+        or_(sync_key.c.number < bindparam("the_head"), sync_key.c.added < bindparam("the_head")),
         ~exists(
             select(_later.c.id).where(
                 _later.c.collection == sync_key.c.collection, _later.c.counter > sync_key.c.counter
@@ -35,7 +35,7 @@ _QUIET = (
 _RAISE = (
     update(sync_key)
     .where(sync_key.c.id.in_(bindparam("ids", expanding=True)))
-    .values(number=bindparam("head"), added=bindparam("head"))
+    .values(number=bindparam("the_head"), added=bindparam("the_head"))
 )
 _LOWEST = (
     select(func.min(sync_key.c.number))
@@ -84,9 +84,9 @@ def _compact_folder(connection: Connection, folder_id: int, before: int) -> int:
     if here is None:
         return 0
     # A device that has missed nothing goes on with the folder, even if it never had a reason to ask.
-    quiet = list(connection.execute(_QUIET, {"the_folder": folder_id, "head": here.head}).scalars())
+    quiet = list(connection.execute(_QUIET, {"the_folder": folder_id, "the_head": here.head}).scalars())
     if quiet:
-        connection.execute(_RAISE, {"ids": quiet, "head": here.head})
+        connection.execute(_RAISE, {"ids": quiet, "the_head": here.head})
     lowest = connection.execute(_LOWEST, {"the_folder": folder_id}).scalar_one()
     which = {"the_folder": folder_id, "before": before, "lowest": here.head if lowest is None else lowest}
     highest = connection.execute(_HIGHEST, which).scalar_one()

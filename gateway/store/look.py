@@ -77,26 +77,29 @@ def look(connection: Connection, owner: DeviceKey, folders: Sequence[int], adds_
     home = next((id for id, kept in places.items() if kept[0].path is None), 0)
     chosen = {id: _chosen(kept, given(0 if id == home else id)) for id, kept in places.items()}
     behind: dict[bool, list[int]] = {}
-    for id, candidate in chosen.items():
-        if candidate is not None and _behind(candidate):
-            behind.setdefault(adds_only and id != home, []).append(candidate.key)
+    for id, keys in chosen.items():
+        behind.setdefault(adds_only and id != home, []).extend(row.key for row in keys if _behind(row))
     news: set[int] = set()
-    for adds, keys in behind.items():
-        news.update(connection.execute(_NEWS[adds], {"ids": keys}).scalars())
+    for adds, ids in behind.items():
+        if ids:
+            news.update(connection.execute(_NEWS[adds], {"ids": ids}).scalars())
     looks = {id: _judge(kept[0], chosen[id], news) for id, kept in places.items()}
     asked = {id: looks[id] if id in looks and id != home else Look(Standing.UNKNOWN) for id in folders}
     return Looked(home, looks.get(home, Look(Standing.UNSYNCED)), asked)
 
 
-def _chosen(kept: Sequence[Row[Any]], given: int) -> Row[Any] | None:
-    """The newest key that the device has for certain (rule 7), unless the ledger no longer reaches back to it."""
-    for row in kept:
-        if row.key is None:
-            return None
-        # Of two keys the older was used, or the newer would not be there.
-        if row.given or row.counter == given or row is not kept[0]:
-            return row if row.number >= row.compacted else None
-    return None
+def _chosen(kept: Sequence[Row[Any]], given: int) -> Sequence[Row[Any]]:
+    """The keys that the device may have; none if it may have none that the ledger still reaches back to.
+
+    The newest, if it was given. Otherwise (rule 7) the one before it, which the device has used; and the newest as
+    well, for the answer may have come through without our knowing, and what it added may be gone again by now.
+    """
+    newest = kept[0]
+    if newest.key is None:
+        return ()
+    keys = [newest] if newest.given or newest.counter == given else kept
+    possible = len(keys) > 1 or keys is not kept
+    return keys if possible and all(row.number >= row.compacted for row in keys) else ()
 
 
 def _behind(row: Row[Any]) -> bool:
@@ -104,7 +107,8 @@ def _behind(row: Row[Any]) -> bool:
     return bool(row.head > min(row.number, row.added)) and not row.filling
 
 
-def _judge(place: Row[Any], row: Row[Any] | None, news: set[int]) -> Look:
-    if row is None:
+def _judge(place: Row[Any], keys: Sequence[Row[Any]], news: set[int]) -> Look:
+    if not keys:
         return Look(Standing.UNSYNCED, place.head)
-    return Look(Standing.SYNCED, place.head, bool(row.filling) or row.key in news, row.counter)
+    some = any(row.filling or row.key in news for row in keys)
+    return Look(Standing.SYNCED, place.head, some, keys[-1].counter)
