@@ -38,7 +38,7 @@ def is_message(name: str) -> bool:
 
     Dot files, the files that Dovecot keeps beside the mails and names that no database takes are not.
     """
-    return not name.startswith((".", "dovecot", ":")) and is_clean(name)
+    return bool(name) and not name.startswith((".", "dovecot", ":")) and is_clean(name)
 
 
 def is_clean(name: str) -> bool:
