@@ -26,7 +26,8 @@ class Turns:
             return await work()
         finally:
             lock.release()
-            if not lock.locked:
+            # Releasing may have let others have their turn already, and the last of them removed the lock.
+            if not lock.locked and self._locks.get(name) is lock:
                 del self._locks[name]
 
     def __len__(self) -> int:
