@@ -27,6 +27,8 @@ from gateway.simulator.synchroniser import Habits, Synchroniser
 HASTY = 0.5
 #: ... when it has happened that many times in a row.
 HASTY_ANSWERS = 3
+#: A Ping that was parked this many seconds shows that the server was there, even if it was lost then.
+STEADY = 5.0
 #: A loss says something about the heartbeat only if the Ping was parked for this share of it.
 TELLING = 0.25
 #: An end before this share of the interval is no proof that the network lives that long.
@@ -248,6 +250,8 @@ class Device:
 
     def _lost(self, waited: float, heartbeat: int) -> None:
         """A Ping got no answer: if it was parked for long enough, the heartbeat may be to blame."""
+        if waited >= STEADY:
+            self._synchroniser.progressed()
         if waited >= TELLING * heartbeat:
             self._move(self.heartbeat.lost)
 
