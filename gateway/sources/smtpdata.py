@@ -69,7 +69,7 @@ class Draft:
     size: int = 0
     fault: tuple[int, str, str] | None = None
     _line: int = field(init=False, default=0)
-    _kept: IO[bytes] = field(init=False, factory=lambda: SpooledTemporaryFile(IN_MEMORY))
+    _kept: IO[bytes] = field(init=False, factory=lambda: SpooledTemporaryFile(IN_MEMORY))  # noqa: SIM115 (closed by close)
 
     def add(self, content: bytes) -> None:
         """Take the next part of the content, as L{DataReader} gives it: a CR LF never falls apart."""

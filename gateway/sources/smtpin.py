@@ -6,35 +6,21 @@ what came in one packet with STARTTLS; answers came out of order when a command 
 ASCII raised; address literals were refused; a failed delivery was answered 550, so that the sender gave up.
 
 Of several recipients all have the mail or the answer is 451. The sender then tries again, and those who had it get it
-twice: that is what RFC 5321 (6.1) prefers to a loss. The extensions are SIZE (RFC 1870), 8BITMIME (RFC 6152), PIPELINING
-(RFC 2920), ENHANCEDSTATUSCODES (RFC 2034) and, with a TLS context, STARTTLS (RFC 3207).
+twice: that is what RFC 5321 (6.1) prefers to a loss. The extensions are SIZE (RFC 1870), 8BITMIME (RFC 6152),
+PIPELINING (RFC 2920), ENHANCEDSTATUSCODES (RFC 2034) and, with a TLS context, STARTTLS (RFC 3207).
 """
 
 from __future__ import annotations
 
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import ServerFactory
-from twisted.python.failure import Failure
 
+from gateway.sources.smtpconnection import SmtpConnection
 from gateway.sources.smtppost import Envelope, Post, SmtpLimits
 from gateway.sources.smtpsession import Intake
 from gateway.sources.smtpto import NotHere, Recipients
 
 __all__ = ["Envelope", "Intake", "NotHere", "Post", "Recipients", "SmtpFactory", "SmtpLimits"]
-
-
-class _Session(Intake):
-    """A session that tells its factory when it is over."""
-
-    def __init__(self, post: Post, sessions: set[Intake]) -> None:
-        super().__init__(post)
-        self._sessions = sessions
-        sessions.add(self)
-
-    def connectionLost(self, reason: Failure) -> None:
-        """The client is gone."""
-        self._sessions.discard(self)
-        super().connectionLost(reason)
 
 
 class SmtpFactory(ServerFactory):
@@ -48,11 +34,11 @@ class SmtpFactory(ServerFactory):
 
     def __init__(self, post: Post) -> None:
         self.post = post
-        self.sessions: set[Intake] = set()
+        self.sessions: set[SmtpConnection] = set()
 
     def buildProtocol(self, addr: IAddress | None) -> Intake:
         """A session with one client."""
-        return _Session(self.post, self.sessions)
+        return Intake(self.post, self.sessions)
 
     def stopFactory(self) -> None:
         """Say farewell to all clients."""

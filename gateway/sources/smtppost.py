@@ -26,7 +26,8 @@ class SmtpLimits:
 
     RFC 5321 4.5.3.1 asks for at least 512 of a command, 1000 of a line and 100 recipients; lines of mail may be
     longer here than it allows a sender to write, as some do. 4.5.3.2 asks for a time-out of at least five minutes.
-    C{errors} is how many refused commands end a session, C{session} the longest one.
+    C{errors} is how many refused commands end a session, C{answers} how many answers without a mail, besides those to
+    recipients; C{session} is the longest session.
     """
 
     message: int = 26_214_400
@@ -37,6 +38,7 @@ class SmtpLimits:
     command: int = 2048
     line: int = 65_536
     errors: int = 20
+    answers: int = 1000
     timeout: float = 300
     session: float = 3600
 
@@ -74,7 +76,7 @@ class Post:
     host: str = "localhost"
     limits: SmtpLimits = field(factory=SmtpLimits)
     tls: IOpenSSLServerConnectionCreator | None = None
-    at_once: int = 8
+    at_once: int = 4
     _turns: DeferredSemaphore = field(init=False)
     _rate: Rate = field(init=False)
     _here: Counter[str] = field(init=False, factory=Counter)
