@@ -179,9 +179,9 @@ def joined(parts: Sequence[Part], kind: int, limit: int | None) -> tuple[str, in
     missing = length = 0
     for part in parts:
         if limit is not None and length > limit:
-            missing += part.end - part.body
+            missing += part.size()
             continue
-        text, left = _part_text(part, kind, len(parts) > 1, limit)
+        text, left = _part_text(part, kind, limit)
         texts.append(text)
         length += len(text)
         missing += left
@@ -194,12 +194,13 @@ def _glimpse(part: Part) -> str:
     return html.to_text(source, 8 * _MAX_PREVIEW)[0] if part.type == HTML else source[: 8 * _MAX_PREVIEW]
 
 
-def _part_text(part: Part, kind: int, several: bool, limit: int | None) -> tuple[str, int]:
+def _part_text(part: Part, kind: int, limit: int | None) -> tuple[str, int]:
     read = None if limit is None else max(2**16, 4 * limit)
-    if part.type == HTML:
-        read = None if kind == HTML_TYPE and limit is None else max(read or 0, 4 * html.MAX_SOURCE)
-    source = clean(decoded(part.content(read), part.parameters.get("charset", ""))[0])
-    missing = 0 if read is None else max(0, part.end - part.body - read)
+    if part.type == HTML and kind == PLAIN_TYPE:
+        read = 4 * html.MAX_SOURCE
+    octets = part.content(read)
+    source = clean(decoded(octets, part.parameters.get("charset", ""))[0])
+    missing = 0 if read is None or part.end - part.body <= read else max(1, part.size() - len(octets))
     if part.type == HTML and kind == PLAIN_TYPE:
         text, complete = html.to_text(source)
         return _LINE_END.sub("\r\n", text), missing + (0 if complete else len(source) - html.MAX_SOURCE)

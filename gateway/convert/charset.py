@@ -7,7 +7,6 @@ name, remember every failure for ever, and know codecs that take quadratic time 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from encodings.aliases import aliases
 
 ASCII = 20127
@@ -55,48 +54,29 @@ _PAGES: dict[str, int] = {
     "mac_cyrillic": 10007,
 }
 
-# What senders write where the alias table of Python knows nothing, or knows a narrower set than the senders use.
-_OWN_NAMES = {
-    "utf8mb4": "utf_8",
-    "unicode_1_1_utf_7": "utf_7",
-    "x_sjis": "cp932",
-    "shift_jis": "cp932",
-    "sjis": "cp932",
-    "iso_8859_8_i": "iso8859_8",
-    "iso_8859_8_e": "iso8859_8",
-    "iso_8859_6_i": "iso8859_6",
-    "gb2312": "gb18030",
-    "gb_2312_80": "gb18030",
-    "gbk": "gb18030",
-    "x_gbk": "gb18030",
-    "big5": "cp950",
-    "x_x_big5": "cp950",
-    "euc_kr": "cp949",
-    "ks_c_5601_1987": "cp949",
-    "x_mac_roman": "mac_roman",
-    "macintosh": "mac_roman",
-    "windows_874": "cp874",
-    "tis_620": "cp874",
-    "dos_874": "cp874",
-    "iso_2022_jp": "iso2022_jp_2",
-    **{f"windows_125{n}": f"cp125{n}" for n in range(9)},
-    **{f"x_cp125{n}": f"cp125{n}" for n in range(9)},
+# What senders write where the alias table of Python knows nothing, or a narrower set than the senders use.
+_OWN_NAMES: dict[str, tuple[str, int]] = {
+    "utf8mb4": ("utf_8", UTF8),
+    "unicode_1_1_utf_7": ("utf_7", 65000),
+    "iso_8859_6_i": ("iso8859_6", 28596),
+    "iso_8859_8_e": ("iso8859_8", 28598),
+    "iso_8859_8_i": ("iso8859_8", 38598),
+    "iso_2022_jp": ("iso2022_jp_2", 50220),
+    **dict.fromkeys(("shift_jis", "sjis", "x_sjis"), ("cp932", 932)),
+    **dict.fromkeys(("gb2312", "gb_2312_80", "gbk", "x_gbk"), ("gb18030", 936)),
+    **dict.fromkeys(("big5", "x_x_big5"), ("cp950", 950)),
+    **dict.fromkeys(("ks_c_5601_1987", "ks_c_5601_1989", "ksc5601"), ("cp949", 949)),
+    "euc_kr": ("cp949", 51949),
+    **dict.fromkeys(("macintosh", "x_mac_roman"), ("mac_roman", 10000)),
+    **dict.fromkeys(("windows_874", "tis_620", "dos_874"), ("cp874", 874)),
+    **{f"windows_125{n}": (f"cp125{n}", 1250 + n) for n in range(9)},
+    **{f"x_cp125{n}": (f"cp125{n}", 1250 + n) for n in range(9)},
 }
-
-
-def _names() -> Iterator[tuple[str, tuple[str, int]]]:
-    """Each charset name in normal form with the codec to use and the code page to report."""
-    for codec, page in _PAGES.items():
-        yield codec, (codec, page)
-    for alias, codec in aliases.items():
-        if codec in _PAGES:
-            yield alias, (codec, _PAGES[codec])
-    for name, codec in _OWN_NAMES.items():
-        reported = aliases.get(name, name)
-        yield name, (codec, _PAGES.get(reported, _PAGES[codec]))
-
-
-_NAMES = dict(_names())
+_NAMES: dict[str, tuple[str, int]] = {
+    **{codec: (codec, page) for codec, page in _PAGES.items()},
+    **{alias: (codec, _PAGES[codec]) for alias, codec in aliases.items() if codec in _PAGES},
+    **_OWN_NAMES,
+}
 
 _PUNCTUATION = str.maketrans("-. :", "____")
 _UNFIT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -50,6 +50,7 @@ class _Layout:
     space: bool = False
     hidden: int = 0
     quotes: int = 0
+    level: int = 0
     verbatim: int = 0
     lists: list[int] = field(factory=list)
     links: list[tuple[str, int]] = field(factory=list)
@@ -112,14 +113,16 @@ class _Layout:
                 self._write(line)
 
     def _write(self, text: str) -> None:
+        level = min(self.quotes, _MAX_QUOTES)
         if self.pieces and self.lines:
-            newline = "\n" + "> " * min(self.quotes, _MAX_QUOTES)
-            self._put((newline.rstrip() if self.quotes else "\n") * (self.lines - 1) + newline)
+            between = "\n" + ("> " * min(self.level, level)).rstrip()
+            self._put(between * (self.lines - 1) + "\n" + "> " * level)
         elif not self.pieces:
-            self._put("> " * min(self.quotes, _MAX_QUOTES))
+            self._put("> " * level)
         elif self.space:
             self._put(" ")
         self.lines = 0
+        self.level = level
         self.space = False
         self._put(text)
 
@@ -231,8 +234,9 @@ def to_text(source: str, wanted: int | None = None) -> tuple[str, bool]:
             parser.feed(source[position : min(position + _CHUNK, end)].encode("utf-8", "replace"))
             position += _CHUNK
         parser.close()
-    except etree.LxmlError:
-        _log.failure("HTML could not be read beyond character {position}", position=position)
+    except etree.LxmlError as error:
+        # A document without any text ends so too.
+        _log.debug("HTML was read up to character {position} only: {why}", position=position, why=str(error))
     return layout.close(), position >= len(source)
 
 

@@ -10,6 +10,7 @@ left out (they are in the MIME text all the same).
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import Iterator
 
 from attrs import define, field
@@ -28,6 +29,7 @@ MAX_FALSE = 10_000
 """Lines that only begin like a delimiter after which no further delimiter is looked for."""
 
 _UNKNOWN = "application/octet-stream"
+_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
 
 
 @define(eq=False)
@@ -108,7 +110,7 @@ class _Reading:
         self.parts += 1
         fields, body = read_fields(self.raw, start, end)
         kind, given = parameters(fields.raw("content-type"))
-        part = Part(self.raw, start, body, end, fields, kind if _is_type(kind) else default, given)
+        part = Part(self.raw, start, body, end, fields, kind if _TYPE.fullmatch(kind) else default, given)
         if part.type.startswith("multipart/"):
             self._open(part, depth)
         if not part.children:
@@ -130,11 +132,6 @@ class _Reading:
         if not part.children:
             # No boundary, or none to be found: people still want to read what is there.
             part.type = "text/plain"
-
-
-def _is_type(kind: str) -> bool:
-    main, _, sub = kind.partition("/")
-    return bool(main and sub) and " " not in kind
 
 
 def sections(raw: bytes, start: int, end: int, boundary: bytes) -> Iterator[tuple[int, int]]:

@@ -70,7 +70,7 @@ class _Sorting:
             return self._related(part, choice)
         text = Text()
         for child in part.children:
-            text += self.text_of(child, related, choice)
+            text += self.text_of(child, related)
         return text
 
     def _leaf(self, part: Part, related: bool, choice: bool) -> Text:

@@ -20,7 +20,6 @@ from gateway.convert.mime import Part
 _UNFIT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _FIELD_START = re.compile(r"\r\n(?=[^ \t\r\n])")
 _ENCODING_FIELD = re.compile(r"^content-transfer-encoding[ \t]*:.*(?:\n[ \t].*)*\n?", re.IGNORECASE | re.MULTILINE)
-_WHOLE_KINDS = ("multipart/", "message/")
 
 
 @frozen
@@ -36,9 +35,10 @@ def message(root: Part, limit: int | None) -> Verbatim:
     """The message with line ends CRLF; not much more than C{limit} bytes of it are looked at."""
     raw = root.raw if limit is None else root.raw[: limit + 8]
     header = _length(root.raw, root.start, root.body)
-    text = _as_it_is(raw)
-    if text is not None:
-        return Verbatim(crlf(text), header, _length(root.raw, len(raw), len(root.raw)))
+    as_it_is = _as_it_is(raw)
+    if as_it_is is not None:
+        text, read = as_it_is
+        return Verbatim(crlf(text), header, _length(root.raw, read, len(root.raw)))
     return Verbatim(crlf("".join(_rewritten(root))), header)
 
 
@@ -56,26 +56,31 @@ def _length(raw: bytes, start: int, end: int) -> int:
     return end - start + ends - 2 * raw.count(b"\r\n", start, end)
 
 
-def _as_it_is(raw: bytes) -> str | None:
+def _as_it_is(raw: bytes) -> tuple[str, int] | None:
+    """The octets as text, but for a character that was cut at their end, and how many they are."""
     if _UNFIT.search(raw):
         return None
     if raw.isascii():
-        return raw.decode("ascii")
+        return raw.decode("ascii"), len(raw)
+    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        # Not final: the limit may have cut a character.
-        text = codecs.getincrementaldecoder("utf-8")().decode(raw)
+        text = decoder.decode(raw)
     except UnicodeDecodeError:
         return None
-    return text if clean(text) == text else None
+    return (text, len(raw) - len(decoder.getstate()[0])) if clean(text) == text else None
 
 
 def _rewritten(part: Part) -> Iterator[str]:
     """The part in pieces of text, with the content of its leaves in base64 where that is needed."""
     header, body = part.raw[part.start : part.body], part.raw[part.body : part.end]
-    text = None if part.children else _as_it_is(body)
-    if part.children or text is not None or part.type.startswith(_WHOLE_KINDS):
+    if part.children:
         yield _guessed(header)
-        yield from _between(part) if part.children else (text if text is not None else _guessed(body),)
+        yield from _between(part)
+        return
+    as_it_is = _as_it_is(body)
+    if part.type.startswith("message/") or (as_it_is is not None and as_it_is[1] == len(body)):
+        yield _guessed(header)
+        yield _guessed(body)
         return
     yield _ENCODING_FIELD.sub("", _guessed(header).replace("\r\n", "\n").rstrip("\n") + "\n").lstrip("\n")
     yield "Content-Transfer-Encoding: base64\n\n"
