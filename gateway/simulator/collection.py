@@ -183,7 +183,7 @@ def _item(known: PhoneItem, data: Element | None) -> PhoneItem:
         read=texts["Email:Read"] == "1" if "Email:Read" in texts else known.read,
         flagged=known.flagged if flag is None else flag.text_of("Email:Status", "0") not in ("0", ""),
         received=received,
-        sent=_sent(subject, data, received) if received or subject else known.sent,
+        sent=known.sent if known.sent is not None else _sent(subject, data, received),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from typing import cast
 
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -142,7 +143,7 @@ class Network:
         link = _Link(self.clock, self.carrier, self._server, self._closed)
         self._links[link] = None
         self._bury()
-        return _End(link)
+        return _End(link, far=False)
 
     def _closed(self, link: _Link) -> None:
         self._links.pop(link, None)
@@ -164,6 +165,7 @@ class _Link:
     ends: list[_End] = field(factory=list)
     dead: bool = False
     _connecting: Deferred[None] | None = None
+    _joined: bool = False
     _moved: float = 0.0
     _timer: IDelayedCall | None = None
 
@@ -171,15 +173,19 @@ class _Link:
 
     def connected(self, end: _End) -> None:
         """An end is up. The near one waits, unread, for the far one; then both are joined."""
+        if end.far and not self.ends:
+            end.abort()
+            return
         self.ends.append(end)
-        if len(self.ends) == 1:
+        if not end.far:
             end.producer.pauseProducing()
-            connecting = self.server.connect(Factory.forProtocol(lambda: _End(self)))
-            self._connecting = connecting.addCallbacks(self._joined, self._failed)
+            connecting = self.server.connect(Factory.forProtocol(lambda: _End(self, far=True)))
+            self._connecting = connecting.addCallbacks(self._reached, self._failed)
         elif not self.dead:
             self._join(*self.ends)
 
     def _join(self, near: _End, far: _End) -> None:
+        self._joined = True
         near.consumer.registerProducer(far.producer, True)
         far.consumer.registerProducer(near.producer, True)
         near.producer.resumeProducing()
@@ -187,7 +193,14 @@ class _Link:
         if self.carrier.idle is not None:
             self._timer = self.clock.callLater(self.carrier.idle, self._look, self.carrier.idle)
 
-    def _joined(self, far: IProtocol) -> None:
+    def _part(self) -> None:
+        """Neither end is slowed by the other any more."""
+        if self._joined:
+            self._joined = False
+            for end in self.ends:
+                end.consumer.unregisterProducer()
+
+    def _reached(self, far: IProtocol) -> None:
         self._connecting = None
 
     def _failed(self, reason: Failure) -> None:
@@ -206,9 +219,11 @@ class _Link:
 
     def lost(self, end: _End) -> None:
         """An end is gone; the other one is told, unless the link is dead, and then it never hears of it."""
+        if end not in self.ends:
+            return
         self.ends.remove(end)
-        for other in self.ends:
-            other.consumer.unregisterProducer()
+        self._part()
+        for other in list(self.ends):
             if not self.dead:
                 other.close()
         if self._connecting is not None:
@@ -223,9 +238,9 @@ class _Link:
             return
         self.dead = True
         self._cancel()
+        self._part()
         for end in self.ends:
             # What arrives is read and thrown away, so that each end can still be seen to close.
-            end.consumer.unregisterProducer()
             end.producer.resumeProducing()
 
     def reset(self) -> None:
@@ -259,8 +274,9 @@ class _End(Protocol):
     consumer: IConsumer
     producer: IPushProducer
 
-    def __init__(self, link: _Link) -> None:
+    def __init__(self, link: _Link, far: bool) -> None:
         self.link = link
+        self.far = far
 
     def connectionMade(self) -> None:
         """This side is up."""
@@ -283,4 +299,4 @@ class _End(Protocol):
     def abort(self) -> None:
         """Break off with a reset."""
         if self.transport is not None:
-            ITCPTransport(self.transport).abortConnection()
+            cast(ITCPTransport, self.transport).abortConnection()

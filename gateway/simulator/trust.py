@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from attrs import define, field
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import Certificate, CertificateOptions, optionsForClientTLS, trustRootFromCertificates
 from twisted.protocols.tls import TLSMemoryBIOProtocol
@@ -49,7 +49,7 @@ class Trust:
             raise ValueError(f"{path} holds no certificate")
         try:
             return cls([Certificate.loadPEM(block[block.index(_BEGIN) :] + _END) for block in blocks])
-        except (ValueError, SSL.Error) as error:
+        except (ValueError, crypto.Error) as error:
             raise ValueError(f"{path} holds a certificate that cannot be read") from error
 
 
