@@ -162,5 +162,5 @@ class IAuthenticator(Interface):
 class IReporter(Interface):
     """Who is told of Changes."""
 
-    def changed(change: Change) -> None:
-        """A folder has a new Version; called in the reactor's thread after the commit."""
+    def changed(*changes: Change) -> None:
+        """Folders have new Versions; called in the reactor's thread after the commit, once for what came together."""

@@ -34,7 +34,6 @@ class Metrics:
     latency: Histogram = field(init=False)
     heartbeats: Histogram = field(init=False)
     changes: Counter = field(init=False)
-    accepted: Counter = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Register everything under the names that the reference lists."""
@@ -60,7 +59,6 @@ class Metrics:
             "pushgw_heartbeat_seconds", "Intervals of accepted Pings", buckets=HEARTBEAT_BUCKETS, registry=to
         )
         self.changes = Counter("pushgw_changes", "Changes reported to the switchboard", registry=to)
-        self.accepted = Counter("pushgw_smtp_messages", "Messages by SMTP, by outcome", ["outcome"], registry=to)
 
     def gauge(self, name: str, help_text: str, value: Callable[[], float]) -> None:
         """A number that is asked for when somebody looks."""

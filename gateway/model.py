@@ -76,10 +76,14 @@ class DeviceKey:
 
 @frozen
 class Change:
-    """Something in a folder changed: the folder's id and its new Version, never content."""
+    """Something in a folder changed: the folder's id and its new Version, never content.
+
+    C{fresh}: the Version is that of an item just received, which no device has been given and every window shows.
+    """
 
     folder: int
     version: int
+    fresh: bool = False
 
 
 @frozen

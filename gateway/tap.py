@@ -58,6 +58,6 @@ class Options(BaseOptions):
 def makeService(options: Options) -> IService:
     """Make the gateway's service from what was read."""
     # Deadlines must not follow somebody who sets the clock; nothing has been scheduled yet.
-    reactor.seconds = time.monotonic  # type: ignore[attr-defined]
+    reactor.seconds = time.monotonic  # type: ignore[method-assign]
     assert options.loaded is not None
     return GatewayService(options.loaded, partial(load, options["config"], options.overrides), reactor)

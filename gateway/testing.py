@@ -92,6 +92,6 @@ class Reports:
 
     changes: list[Change] = field(factory=list)
 
-    def changed(self, change: Change) -> None:
+    def changed(self, *changes: Change) -> None:
         """See L{IReporter}."""
-        self.changes.append(change)
+        self.changes.extend(changes)

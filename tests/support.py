@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from attrs import define, field
 from twisted.cred.error import UnauthorizedLogin
@@ -40,9 +41,9 @@ FOLDERS = [
 ]
 
 
-def new_store() -> Store:
+def new_store(seconds: Callable[[], float] = time.time) -> Store:
     """A store on a database of its own in memory, whose calls are answered at once."""
-    return open_store("sqlite://", execute)
+    return open_store("sqlite://", execute, seconds)
 
 
 @implementer(IAuthenticator)
@@ -120,7 +121,6 @@ class World:
     """Store, core, Ping and HTTP; further commands are added to C{commands}."""
 
     clock: Clock = field(factory=Clock)
-    store: Store = field(factory=new_store)
     policy: Policy = field(factory=Policy)
     limits: PingLimits = field(factory=PingLimits)
     channel: ChannelLimits = field(factory=ChannelLimits)
@@ -130,6 +130,7 @@ class World:
 
     def __attrs_post_init__(self) -> None:
         self.clock.advance(5000)
+        self.store = new_store(self.now)
         self.board = Switchboard(self.clock)
         self.partnerships = Partnerships(self.store)
         self.window = HeartbeatWindow()
@@ -185,8 +186,7 @@ class World:
     def found(self, folder: int, *names: str, state: str = "", gone: Sequence[str] = ()) -> None:
         """Have items be found in a folder, or gone from it."""
         found = [Found(name, state, self.now()) for name in names]
-        for change in self.result(self.store.record({folder: (found, list(gone))})):  # type: ignore[attr-defined]
-            self.board.changed(change)
+        self.board.changed(*self.result(self.store.record({folder: (found, list(gone))})))  # type: ignore[misc]
 
 
 @define(eq=False, slots=False)

@@ -111,6 +111,7 @@ class Switchboard:
     ended: Callable[[Ended], None] = _ignore
     _claims: dict[DeviceKey, Claim] = field(init=False, factory=dict)
     _heads: dict[int, int] = field(init=False, factory=dict)
+    _fresh: dict[int, int] = field(init=False, factory=dict)
     _watching: dict[int, Claim | set[Claim]] = field(init=False, factory=dict)
     _wheel: Wheel[Claim] = field(init=False)
     _parked: int = field(init=False, default=0)
@@ -120,10 +121,20 @@ class Switchboard:
 
     # What sources call.
 
-    def changed(self, change: Change) -> None:
-        """End the Watches of that folder whose device was looked up to a smaller number."""
-        if change.version > self._heads.get(change.folder, 0):
-            self._heads[change.folder] = change.version
+    def changed(self, *changes: Change) -> None:
+        """End the Watches of those folders whose device was looked up to a smaller number.
+
+        All are noted before the first Watch ends, so that its request can tell of all of them.
+        """
+        for change in changes:
+            if change.version > self._heads.get(change.folder, 0):
+                self._heads[change.folder] = change.version
+            if change.fresh and change.version > self._fresh.get(change.folder, 0):
+                self._fresh[change.folder] = change.version
+        for change in changes:
+            self._end_watches(change)
+
+    def _end_watches(self, change: Change) -> None:
         watching = self._watching.get(change.folder)
         if watching is None:
             return
@@ -187,6 +198,14 @@ class Switchboard:
     def heard(self, folder: int) -> int:
         """The highest Version heard of for a folder, 0 if none."""
         return self._heads.get(folder, 0)
+
+    def certain(self, looked: Mapping[int, int]) -> list[int] | None:
+        """The folders that changed since a look, if an item just received tells it of each; C{None}: only another
+        look can tell."""
+        changed = [folder for folder, number in looked.items() if self._heads.get(folder, 0) > number]
+        if all(self._fresh.get(folder, 0) > looked[folder] for folder in changed):
+            return changed
+        return None
 
     def news(self, looked: Mapping[int, int]) -> bool:
         """Whether one of the folders has been heard of with a Version above the number looked up to."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-
 from urllib.parse import quote
 
 from attrs import define, field

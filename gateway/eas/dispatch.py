@@ -153,6 +153,9 @@ class Dispatcher:
             answering = self.commands[head.command](call)
             key, version, command = call.device, head.version, head.command
             del call
+            if command != "Ping":
+                # Before and after: a Change in between may be part of what is just being given.
+                self.done(key)
             answer = await answering
             if command != "Ping":
                 self.done(key)
@@ -161,7 +164,8 @@ class Dispatcher:
             self.access.write(entry, 0, 0, self.clock.seconds())
             raise
         except Exception as error:
-            return self._failed(error, head and root_of(head.command), head and head.version, entry)
+            root, known = (root_of(head.command), head.version) if head is not None else (None, None)
+            return self._failed(error, root, known, entry)
         return self._reply(answer, version, entry, compress)
 
     # The request.

@@ -159,6 +159,11 @@ class Nothing:
             return None
         return None if self.board.news(numbers) else numbers
 
+    def certain(self, device: DeviceKey, numbers: Mapping[int, int]) -> list[int] | None:
+        """The folders with something that the device cannot have, or C{None} if only a look can tell: as soon as
+        another command of the device was answered, or if something else than new items came."""
+        return self.board.certain(numbers) if self._numbers.get(device) is numbers else None
+
     def note(self, device: DeviceKey, numbers: Mapping[int, int]) -> None:
         """A look found nothing for the device up to these numbers."""
         self._numbers[device] = numbers
@@ -331,6 +336,9 @@ class Held:
             over = await self._grace()
             if over is not None:
                 return over
+            certain = self.ping.nothing.certain(self.claim.device, numbers)
+            if certain:
+                return self._tell(Verdict(CHANGED, tuple((folder, 0) for folder in certain)), ended.at)
             verdict = await self._look()
             if isinstance(verdict, Answer):
                 return verdict

@@ -241,8 +241,7 @@ class Serving:
         try:
             await self._carry_out(outcome.intents)
         finally:
-            for change in outcome.changes:
-                self.sync.reporter.changed(change)
+            self.sync.reporter.changed(*outcome.changes)
         return work, outcome
 
     async def _carry_out(self, intents: Sequence[Intent]) -> None:

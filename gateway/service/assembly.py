@@ -31,6 +31,7 @@ from gateway.eas.provision import Provision
 from gateway.eas.sync import Sync
 from gateway.metrics import Metrics
 from gateway.service import settings
+from gateway.service.mail import make_post
 from gateway.service.parts import Parts, Pools, Reporter, counted, ended
 from gateway.sources.maildir import MaildirOptions, MaildirSource, directory_events
 from gateway.store import Store, open_store
@@ -156,4 +157,5 @@ def assemble(config: Config, reactor: Any) -> Parts:
         dispatcher=dispatcher,
         proxies=TrustedProxies(https.trusted_proxies),
         operations=operations,
+        post=make_post(config, accounts, source, reactor, context),
     )

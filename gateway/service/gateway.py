@@ -23,6 +23,7 @@ from gateway.model import DeviceKey
 from gateway.service import settings
 from gateway.service.assembly import assemble, wall_clock
 from gateway.service.listening import Listeners
+from gateway.service.mail import apply_smtp
 from gateway.service.parts import Parts
 from gateway.tls import BadCertificate, KeyPair
 
@@ -195,6 +196,7 @@ class GatewayService(Service):
         parts.dispatcher.access.enabled = config.log.access
         parts.proxies.networks = config.https.trusted_proxies
         parts.sync.limits = settings.sync_limits(config)
+        apply_smtp(parts.post, config)
         moved = parts.policy.replace(config.policy.default_mode, settings.modes(config), push.enabled)
         self._recall(parts, before, moved)
         parts.source.accounts_changed()

@@ -19,8 +19,8 @@ from gateway.admin.control import Control
 from gateway.eas.http import ActiveSync, Root, make_site
 from gateway.metrics import Metrics
 from gateway.service import settings
-from gateway.service.mail import make_intake
 from gateway.service.parts import Parts
+from gateway.sources.smtpin import SmtpFactory
 
 
 class MetricsPage(Resource):
@@ -73,7 +73,7 @@ class Listeners:
         for endpoint in config.https.plain:
             await self._listen(self._doors, "http", endpoint, site)
         if config.smtp.listen:
-            intake = make_intake(parts)
+            intake = SmtpFactory(parts.post)
             for endpoint in config.smtp.listen:
                 await self._listen(self._doors, "smtp", endpoint, intake)
 

@@ -28,6 +28,7 @@ from gateway.interfaces import IReporter
 from gateway.metrics import Metrics
 from gateway.model import Change
 from gateway.sources.maildir import MaildirSource
+from gateway.sources.smtpin import Post
 from gateway.store import Store
 from gateway.tls import ServerContext
 
@@ -84,6 +85,7 @@ class Parts:
     dispatcher: Dispatcher
     proxies: TrustedProxies
     operations: Operations
+    post: Post
 
 
 @implementer(IReporter)
@@ -94,10 +96,10 @@ class Reporter:
     board: Switchboard
     metrics: Metrics
 
-    def changed(self, change: Change) -> None:
-        """Pass a Change on."""
-        self.metrics.changes.inc()
-        self.board.changed(change)
+    def changed(self, *changes: Change) -> None:
+        """Pass Changes on."""
+        self.metrics.changes.inc(len(changes))
+        self.board.changed(*changes)
 
 
 def counted(metrics: Metrics, entry: Entry, http: int, seconds: float) -> None:

@@ -142,8 +142,7 @@ class Recorder:
 
     def report(self, changes: Iterable[Change]) -> None:
         """Tell what was committed."""
-        for change in changes:
-            self.reporter.changed(change)
+        self.reporter.changed(*changes)
 
     def _free(self, places: Iterable[Place]) -> None:
         for place in places:

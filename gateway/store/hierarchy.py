@@ -168,7 +168,7 @@ class _Census:
         found: dict[str, int] = {}
         for some in chunks([str(one.id) for one in folders]):
             query = select(item.c.name, item.c.id).where(live((item.c.folder == self.home) & item.c.name.in_(some)))
-            found.update(self.connection.execute(query).tuples())
+            found.update((name, id) for name, id in self.connection.execute(query))
         return found
 
 

@@ -16,6 +16,9 @@ from gateway.store.schema import folder, item
 
 Seen = tuple[Sequence[Found], Sequence[str]]
 
+#: Seconds; the narrowest window that a device can ask for is a day, and clocks differ a little.
+FRESH = 23 * 3600
+
 _EARLIEST, _LATEST = -(1 << 53), 1 << 53
 
 _NAMED = select(item).where(
@@ -42,7 +45,7 @@ def record(connection: Connection, seen: Mapping[int, Seen], now: int) -> list[C
         found, gone = seen[folder_id]
         news = _compare(connection, folder_id, found, gone, todo[folder_id])
         if news.count:
-            changes.append(Change(folder_id, news.write(connection, folder_id, now)))
+            changes.append(Change(folder_id, news.write(connection, folder_id, now), news.fresh(now)))
     return changes
 
 
@@ -64,6 +67,10 @@ class _News:
     @property
     def count(self) -> int:
         return len(self.new) + len(self.changed) + len(self.gone)
+
+    def fresh(self, now: int) -> bool:
+        """Whether the newest of the new ones is within every window; it has the highest number."""
+        return any(now - FRESH <= found.received for found in self.new)
 
     def write(self, connection: Connection, folder_id: int, now: int) -> int:
         """Give each row its number and write it; the folder's highest number afterwards."""

@@ -13,7 +13,7 @@ from gateway.core.heartbeat import HeartbeatLimits
 from gateway.eas.dispatch import Arrival
 from gateway.eas.ping import RETRY_FIRST, PingLimits
 from gateway.element import Element
-from gateway.model import DeviceKey, FolderType, Found, FoundFolder, Mode, SyncRequest
+from gateway.model import DeviceKey, FolderType, Found, FoundFolder, Mode, SyncOptions, SyncRequest
 from tests.support import FOLDERS, Phone, World, folders_of, status_of
 
 VERSIONS = ("2.5", "12.0", "12.1", "14.0", "14.1", "16.0", "16.1")
@@ -327,6 +327,32 @@ class ChangeTests(PingCase):
         self.world.found(self.inbox, "2.a")
         self.assertEqual(status_of(self.phone.connection.answers()), "2")
 
+    def test_togetherInOneAnswer(self) -> None:
+        """What changed together is told in one answer."""
+        self.parked(self.inbox, self.sent)
+        found = {folder: ([Found("1.a", "", self.world.now())], []) for folder in (self.inbox, self.sent)}
+        self.world.board.changed(*self.world.result(self.world.store.record(found)))
+        self.assertEqual(folders_of(self.phone.connection.answers()), [str(self.inbox), str(self.sent)])
+
+    def test_newMailNeedsNoLook(self) -> None:
+        """A mail just received is news to whoever was parked: it is told without asking the ledger."""
+        self.parked(self.inbox)
+        self.world.ping.ledger = None
+        self.world.found(self.inbox, "1.a")
+        self.assertEqual(status_of(self.phone.connection.answers()), "2")
+
+    def test_oldMailOutsideTheWindow(self) -> None:
+        """A mail older than the device's window, put into a watched folder, wakes nobody."""
+        request = SyncRequest(
+            self.phone.keys[self.inbox], b"w", self.world.now(), options=SyncOptions(filter=1), get_changes=True
+        )
+        done = self.world.result(self.world.store.sync(self.phone.key, self.inbox, request))
+        self.world.store.given(self.phone.key, self.inbox, done.key)
+        self.parked(self.inbox)
+        old = Found("1.old", "", self.world.now() - 10 * 86400)
+        self.world.board.changed(*self.world.result(self.world.store.record({self.inbox: ([old], [])})))
+        self.assertEqual(self.phone.connection.answers(), [])
+
     def test_folderNotWatched(self) -> None:
         """A change in a folder that the Ping does not name wakes nobody."""
         self.parked(self.inbox)
@@ -401,9 +427,11 @@ class ChangeTests(PingCase):
     def test_ledgerDown(self) -> None:
         """While the ledger does not answer the Ping stays parked; when it is back, the change is told."""
         down = Down(self.world)
+        self.world.found(self.inbox, "1.a")
+        self.phone.synchronise(self.inbox)
         self.parked(self.inbox)
         down.begin()
-        self.world.found(self.inbox, "1.a")
+        self.world.found(self.inbox, "1.a", state="S")
         self.assertEqual(self.phone.connection.answers(), [])
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
         down.end()

@@ -84,12 +84,14 @@ class FedEvents:
 @implementer(IReporter)
 @define(eq=False)
 class Reports:
-    """What was reported."""
+    """What was reported; C{also} is called at each report."""
 
     changes: list[Change] = field(factory=list)
+    also: Callable[[], None] = lambda: None
 
-    def changed(self, change: Change) -> None:
-        self.changes.append(change)
+    def changed(self, *changes: Change) -> None:
+        self.changes.extend(changes)
+        self.also()
 
 
 @define(eq=False)

@@ -1,0 +1,213 @@
+"""Many phones in one thread: TLS connections that send one request each and wait for the answers."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import ssl
+import time
+from base64 import b64encode
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from attrs import define, field
+
+from bench.gateway import PASSWORD, user_name
+from gateway.eas import wbxml
+from gateway.element import Element
+
+#: Connections that shake hands, or requests that are under way, at a time.
+AT_A_TIME = 64
+
+
+class Failed(Exception):
+    """The server answered what a phone cannot use."""
+
+
+@define(eq=False)
+class Answer:
+    """An answer, and when its last byte came (time.time())."""
+
+    status: int
+    body: bytes
+    at: float
+
+    @property
+    def element(self) -> Element:
+        """The document in the body."""
+        return wbxml.decode(self.body)
+
+
+@define(eq=False)
+class Phone:
+    """One device with one connection."""
+
+    number: int
+    sock: ssl.SSLSocket | None = None
+    buffer: bytearray = field(factory=bytearray)
+    answer: Answer | None = None
+    folder: str = ""
+    key: str = "0"
+
+    def request(self, command: str, body: bytes = b"") -> bytes:
+        """The bytes of a request."""
+        user = user_name(self.number)
+        credentials = b64encode(f"{user}:{PASSWORD}".encode()).decode()
+        kind = "Content-Type: application/vnd.ms-sync.wbxml\r\n" if body else ""
+        head = (
+            f"POST /Microsoft-Server-ActiveSync?Cmd={command}&User={user}&DeviceId=dev{self.number}&DeviceType=Bench "
+            f"HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {credentials}\r\nMS-ASProtocolVersion: 14.1\r\n"
+            f"User-Agent: bench/1.0\r\n{kind}Content-Length: {len(body)}\r\n\r\n"
+        )
+        return head.encode() + body
+
+
+@define(eq=False)
+class Fleet:
+    """All phones of a measurement."""
+
+    address: tuple[str, int]
+    phones: list[Phone]
+    on_answer: Callable[[Phone], None] = lambda phone: None
+    _selector: selectors.BaseSelector = field(factory=selectors.EpollSelector)
+    _context: ssl.SSLContext = field(init=False)
+    _waiting: int = field(init=False, default=0)
+
+    def __attrs_post_init__(self) -> None:
+        self._context = ssl.create_default_context()
+        self._context.check_hostname = False
+        self._context.verify_mode = ssl.CERT_NONE
+
+    def connect(self, phone: Phone) -> None:
+        """Open the connection of a phone."""
+        plain = socket.create_connection(self.address)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        phone.sock = self._context.wrap_socket(plain, server_hostname="localhost")
+        phone.sock.setblocking(False)
+        self._selector.register(phone.sock, selectors.EVENT_READ, phone)
+
+    def disconnect(self, phones: Iterable[Phone]) -> None:
+        """Close connections."""
+        for phone in phones:
+            if phone.sock is not None:
+                self._selector.unregister(phone.sock)
+                phone.sock.close()
+                phone.sock = None
+
+    def send(self, phone: Phone, data: bytes) -> None:
+        """Send a request; requests are small, so they fit into the socket's buffer."""
+        assert phone.sock is not None
+        phone.answer = None
+        phone.buffer.clear()
+        phone.sock.sendall(data)
+        self._waiting += 1
+
+    def poll(self, timeout: float) -> None:
+        """Take in what comes within that time, in seconds."""
+        for key, _ in self._selector.select(timeout):
+            self._read(key.data)
+
+    def _read(self, phone: Phone) -> None:
+        assert phone.sock is not None
+        try:
+            while data := phone.sock.recv(65536):
+                phone.buffer += data
+        except (ssl.SSLWantReadError, BlockingIOError):
+            pass
+        else:
+            raise Failed(f"the server closed the connection of phone {phone.number}")
+        head, end, rest = phone.buffer.partition(b"\r\n\r\n")
+        if not end:
+            return
+        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+        if len(rest) >= length:
+            phone.answer = Answer(int(head.split()[1]), bytes(rest[:length]), time.time())
+            phone.buffer.clear()
+            self._waiting -= 1
+            self.on_answer(phone)
+
+    def ask_all(self, make: Callable[[Phone], bytes], use: Callable[[Phone], None]) -> None:
+        """One request of each phone, some at a time, connecting where need be; C{use} gets each answer."""
+        todo = deque(self.phones)
+        under_way: set[Phone] = set()
+        while todo or under_way:
+            while todo and len(under_way) < AT_A_TIME:
+                phone = todo.popleft()
+                if phone.sock is None:
+                    self.connect(phone)
+                self.send(phone, make(phone))
+                under_way.add(phone)
+            self.poll(5.0)
+            for phone in [phone for phone in under_way if phone.answer is not None]:
+                under_way.discard(phone)
+                assert phone.answer is not None
+                if phone.answer.status == 503:
+                    todo.append(phone)
+                    continue
+                if phone.answer.status != 200:
+                    raise Failed(f"HTTP {phone.answer.status} for phone {phone.number}")
+                use(phone)
+
+    def set_up(self) -> None:
+        """FolderSync and first Syncs of every phone, so that a Ping parks."""
+        self.ask_all(lambda phone: phone.request("FolderSync", FOLDER_SYNC), _take_folder)
+        for _ in range(2):
+            self.ask_all(lambda phone: phone.request("Sync", sync_body(phone)), take_key)
+
+    def park_all(self, interval: int = 2700, empty: bool = False) -> None:
+        """Send a Ping of every phone; returns when all are sent."""
+        for count, phone in enumerate(self.phones):
+            if phone.sock is None:
+                self.connect(phone)
+            self.send(phone, phone.request("Ping", b"" if empty else ping_body(phone, interval)))
+            if count % AT_A_TIME == 0:
+                self.poll(0)
+
+
+FOLDER_SYNC = wbxml.encode(Element("FolderHierarchy:FolderSync", Element("FolderHierarchy:SyncKey", 0)))
+
+
+def _take_folder(phone: Phone) -> None:
+    assert phone.answer is not None
+    changes = phone.answer.element.child("FolderHierarchy:Changes")
+    assert changes is not None
+    phone.folder = next(
+        add.text_of("FolderHierarchy:ServerId") or ""
+        for add in changes.all("FolderHierarchy:Add")
+        if add.text_of("FolderHierarchy:Type") == "2"
+    )
+
+
+def sync_body(phone: Phone) -> bytes:
+    """A Sync of the Inbox with the phone's newest key."""
+    collection = Element(
+        "AirSync:Collection", Element("AirSync:SyncKey", phone.key), Element("AirSync:CollectionId", phone.folder)
+    )
+    return wbxml.encode(Element("AirSync:Sync", Element("AirSync:Collections", collection)))
+
+
+def take_key(phone: Phone) -> None:
+    """Remember the key of a Sync answer; an empty one brings none."""
+    assert phone.answer is not None
+    if phone.answer.body:
+        collections = phone.answer.element.child("AirSync:Collections")
+        assert collections is not None
+        phone.key = collections.children[0].text_of("AirSync:SyncKey") or phone.key
+
+
+def ping_body(phone: Phone, interval: int) -> bytes:
+    """A Ping of the Inbox with all its parameters."""
+    folder = Element("Ping:Folder", Element("Ping:Id", phone.folder), Element("Ping:Class", "Email"))
+    return wbxml.encode(
+        Element("Ping:Ping", Element("Ping:HeartbeatInterval", interval), Element("Ping:Folders", folder))
+    )
+
+
+def wait_parked(count: Callable[[], int], wanted: int, fleet: Fleet, patience: float = 300.0) -> float:
+    """Wait until so many are parked; the seconds that it took."""
+    began = time.monotonic()
+    while count() < wanted:
+        if time.monotonic() - began > patience:
+            raise Failed(f"only {count()} of {wanted} are parked")
+        fleet.poll(0.05)
+    return time.monotonic() - began

@@ -1,0 +1,55 @@
+"""Memory of a parked Ping over TLS, and CPU while nothing happens."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.fleet import Fleet, Phone, wait_parked
+from bench.gateway import Gateway, progress, report
+
+QUIET_SECONDS = 60.0
+
+
+def main(number: int = 10_000) -> None:
+    """Park that many and print the line."""
+    with TemporaryDirectory(prefix="pushgw-park-") as folder:
+        gateway = Gateway(Path(folder) / "gateway", number)
+        gateway.make()
+        gateway.start()
+        try:
+            _measure(gateway, number)
+        finally:
+            gateway.kill()
+
+
+def _measure(gateway: Gateway, number: int) -> None:
+    fleet = Fleet(gateway.https, [Phone(index) for index in range(number)])
+    base = gateway.memory()
+    first = max(1, number // 10)
+    sizes = {}
+    for start, end in ((0, first), (first, number)):
+        part = Fleet(gateway.https, fleet.phones[start:end])
+        part.set_up()
+        part.park_all()
+        wait_parked(gateway.parked, end, part)
+        sizes[end] = gateway.memory()
+        progress(f"{end} parked, {sizes[end] / 2**20:.0f} MiB")
+    before, began = gateway.cpu(), time.monotonic()
+    time.sleep(QUIET_SECONDS)
+    quiet = (gateway.cpu() - before) * 60 / (time.monotonic() - began)
+    report(
+        "park",
+        parked=gateway.parked(),
+        kib_per_parked=round((sizes[number] - base) / number / 1024, 1),
+        kib_per_parked_slope=round((sizes[number] - sizes[first]) / (number - first) / 1024, 1),
+        base_mib=round(base / 2**20, 1),
+        cpu_seconds_per_minute_quiet=round(quiet, 3),
+        quiet_percent_of_a_core=round(quiet / 60 * 100, 3),
+    )
+
+
+if __name__ == "__main__":
+    main(*(int(word) for word in sys.argv[1:]))
