@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from argon2 import Parameters
@@ -136,6 +136,7 @@ class Accounts:
     @param path: the accounts file.
     @param clock: monotonic time.
     @param domains: mail domains that may be left out or added in a user name, in lower case.
+    @param changed: called in the reactor's thread when other accounts were read; may be set later.
     @raise BadAccounts: if the file cannot be used at the beginning.
     """
 
@@ -144,6 +145,7 @@ class Accounts:
     path: Path
     clock: IReactorTime
     domains: Sequence[str] = ()
+    changed: Callable[[], object] = lambda: None
     _accounts: Mapping[str, Account] = field(init=False, factory=dict)
     _decoy: str = field(init=False, default="", repr=False)
     _taken: Signature | None = field(init=False, default=None)
@@ -183,10 +185,13 @@ class Accounts:
         """
         self._looked = self.clock.seconds()
         accounts, signature = load_accounts(self.path)
+        other = accounts != self._accounts
         self._accounts, self._taken, self._refused = accounts, signature, None
         self._decoy = decoy(usual_costs(list(accounts.values())))
         if stat.S_IMODE(self.path.stat().st_mode) & 0o077:
             self.log.warn("{path} holds password hashes and others may read it: chmod 600 it", path=str(self.path))
+        if other:
+            self.changed()
 
     def _look(self) -> None:
         now = self.clock.seconds()

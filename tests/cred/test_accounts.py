@@ -53,6 +53,17 @@ class AccountsTests(SynchronousTestCase):
         self.accounts.reload()
         self.assertEqual(self.accounts.names(), ["dan"])
 
+    def test_changesAreTold(self) -> None:
+        """Who wants to know is told when there are other accounts, and not when the same were read again."""
+        told: list[list[str]] = []
+        self.accounts.changed = lambda: told.append(self.accounts.names())
+        self.accounts.reload()
+        self.assertEqual(told, [])
+        write_accounts(self.path, line("dan", "d"))
+        self.clock.advance(1)
+        self.accounts.names()
+        self.assertEqual(told, [["dan"]])
+
     def test_brokenFileKeepsOld(self) -> None:
         """A new file that is wrong is not taken; the log says once why, with file and line."""
         write_accounts(self.path, line("ann", "new") + "nonsense\n")
