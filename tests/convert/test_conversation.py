@@ -1,0 +1,106 @@
+"""Which conversation a mail belongs to."""
+
+from __future__ import annotations
+
+import base64
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.convert.samples import made, text
+
+FIRST = "Message-ID: <first@example.org>"
+
+
+def conversation(headers: str, body: str = "x") -> bytes:
+    """The ConversationId of a mail."""
+    found = made(text(headers, body)).child("Email2:ConversationId")
+    assert found is not None and isinstance(found.value, bytes)
+    return found.value
+
+
+def index(headers: str, received: int = 1714550400) -> bytes:
+    """The ConversationIndex of a mail."""
+    found = made(text(headers), received=received).child("Email2:ConversationIndex")
+    assert found is not None and isinstance(found.value, bytes)
+    return found.value
+
+
+def topic(headers: str) -> str | None:
+    """The ThreadTopic of a mail."""
+    return made(text(headers)).text_of("Email:ThreadTopic")
+
+
+class ConversationIdTests(SynchronousTestCase):
+    def test_thread(self) -> None:
+        """All messages of a thread have the same 16 bytes, whichever of the fields tells it."""
+        first = conversation(FIRST)
+        self.assertEqual(len(first), 16)
+        for headers in (
+            "Message-ID: <b@x>\nReferences: <first@example.org> <second@example.org>\nIn-Reply-To: <second@example.org>",
+            "Message-ID: <b@x>\nIn-Reply-To: <first@example.org>",
+            "Message-ID: <b@x>\nReferences:\nIn-Reply-To: Your mail of today <first@example.org>",
+            "Message-ID: <b@x>\nReferences:\n <first@example.org>\n <second@example.org>",
+        ):
+            with self.subTest(headers):
+                self.assertEqual(conversation(headers), first)
+
+    def test_others(self) -> None:
+        """Messages of other threads have others, and so have messages without any id."""
+        found = {
+            conversation(FIRST),
+            conversation("Message-ID: <b@x>"),
+            conversation("Subject: x"),
+            conversation("Subject: x", "y"),
+            conversation("Message-ID: none"),
+        }
+        self.assertEqual(len(found), 5)
+
+    def test_versions(self) -> None:
+        """Conversations are told from 14.0 on, as opaque data."""
+        for version, count in ((25, 0), (121, 0), (140, 1), (161, 1)):
+            found = made(text(FIRST), version)
+            self.assertEqual(len(found.all("Email2:ConversationId")), count)
+            self.assertEqual(len(found.all("Email2:ConversationIndex")), count)
+
+
+class ConversationIndexTests(SynchronousTestCase):
+    def test_given(self) -> None:
+        """Thread-Index is passed on."""
+        for length in (22, 27, 52):
+            given = bytes(range(length))
+            self.assertEqual(index(f"Thread-Index: {base64.b64encode(given).decode()}"), given)
+
+    def test_made(self) -> None:
+        """Without one, or with a broken one, it is 0x01, five bytes of the time and the conversation."""
+        for headers in (
+            FIRST,
+            f"{FIRST}\nThread-Index: x",
+            f"{FIRST}\nThread-Index: {'A' * 40}",
+            f"{FIRST}\nThread-Index: ä",
+        ):
+            found = index(headers)
+            self.assertEqual(len(found), 22)
+            # 2024-05-01T08:00:00Z is the FILETIME 0x01DA9B9D90A84000.
+            self.assertEqual(found[:6], bytes.fromhex("01da9b9d90a8"))
+            self.assertEqual(found[6:], conversation(FIRST))
+
+    def test_anyTime(self) -> None:
+        """A time of delivery that no clock shows does no harm."""
+        for received in (-(10**12), 0, 10**15):
+            self.assertEqual(len(index(FIRST, received)), 22)
+
+
+class ThreadTopicTests(SynchronousTestCase):
+    def test_topic(self) -> None:
+        """ThreadTopic is Thread-Topic, else the subject without what replies and forwards put before it."""
+        for headers, expected in (
+            ("Thread-Topic: =?utf-8?q?gr=C3=BCn?=\nSubject: Re: x", "grün"),
+            ("Subject: Hello", "Hello"),
+            ("Subject: Re: Fwd: RE: AW: Hello", "Hello"),
+            ("Subject: Re[2]: FW : Hello", "Hello"),
+            ("Subject: Regarding: x", "Regarding: x"),
+            ("Subject: Re:", None),
+            ("To: a@b", None),
+        ):
+            with self.subTest(headers):
+                self.assertEqual(topic(headers), expected)
