@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from argon2 import Parameters
@@ -125,6 +125,11 @@ def usual_costs(accounts: Sequence[Account]) -> Parameters:
     return parameters(next(account.stored for account in accounts if account.stored.startswith(usual + "$")))
 
 
+def lower(texts: Iterable[str]) -> tuple[str, ...]:
+    """All of them in lower case."""
+    return tuple(text.lower() for text in texts)
+
+
 @implementer(IAccounts)
 @define(eq=False, repr=False)
 class Accounts:
@@ -135,7 +140,7 @@ class Accounts:
 
     @param path: the accounts file.
     @param clock: monotonic time.
-    @param domains: mail domains that may be left out or added in a user name, in lower case.
+    @param domains: mail domains that may be left out in a user name; may be replaced.
     @param changed: called in the reactor's thread when other accounts were read; may be set later.
     @raise BadAccounts: if the file cannot be used at the beginning.
     """
@@ -144,7 +149,7 @@ class Accounts:
 
     path: Path
     clock: IReactorTime
-    domains: Sequence[str] = ()
+    domains: tuple[str, ...] = field(default=(), converter=lower)
     changed: Callable[[], object] = lambda: None
     _accounts: Mapping[str, Account] = field(init=False, factory=dict)
     _decoy: str = field(init=False, default="", repr=False)

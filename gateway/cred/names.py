@@ -36,15 +36,14 @@ def readings(user: str, domains: Sequence[str]) -> Iterator[str]:
     """The account names that a user name may mean, the most literal first.
 
     Phones are set up with C{ann}, C{ann@example.org}, C{EXAMPLE\\ann} or C{EXAMPLE\\ann@example.org}. What stands
-    before a backslash is the Windows domain; there is none here, so it is ignored. A mail domain may be left out
-    or added if it is one of C{domains}; with no C{domains} any may be left out.
+    before a backslash is the Windows domain; there is none here, so it is ignored. Any mail domain may be there that
+    the account does not have, as the password decides anyway; one of C{domains} may be left out.
     """
     text = user.rpartition("\\")[2]
     yield text
-    local, at, domain = text.rpartition("@")
+    local, at, _ = text.rpartition("@")
     if at:
-        if not domains or domain.lower() in domains:
-            yield local
+        yield local
     else:
         yield from (f"{text}@{domain}" for domain in domains)
 

@@ -128,7 +128,7 @@ class Intake(SmtpConnection):
             self._recipient(self.envelope, *mailbox)
 
     def _recipient(self, envelope: Envelope, local: str, domain: str) -> None:
-        here = literal(getattr(self.transport.getHost(), "host", "")) if domain.startswith("[") else "localhost"
+        here = literal(getattr(self.transport.getHost(), "host", ""))
         try:
             account = self.post.recipients.account(local, domain, here.lower())
         except NotHere as refusal:

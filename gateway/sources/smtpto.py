@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 
-from attrs import define
+from attrs import define, field
 
 from gateway.interfaces import IAccounts
 
@@ -19,6 +19,10 @@ class NotHere(Exception):
         self.text = text
 
 
+def _lower(domains: Iterable[str]) -> frozenset[str]:
+    return frozenset(domain.lower() for domain in domains)
+
+
 @define(eq=False)
 class Recipients:
     """Which addresses are whose.
@@ -30,12 +34,12 @@ class Recipients:
 
     @param accounts: who takes mail.
     @param enabled: whether there is an enabled account of that name, in lower case.
-    @param domains: mail domains in lower case; may be replaced while mails come in.
+    @param domains: mail domains, in any case; may be replaced while mails come in.
     """
 
     accounts: IAccounts
     enabled: Callable[[str], bool]
-    domains: Collection[str] = ("localhost",)
+    domains: frozenset[str] = field(default=("localhost",), converter=_lower)
     postmaster: str = ""
 
     def account(self, local: str, domain: str, here: str) -> str:
@@ -52,7 +56,7 @@ class Recipients:
         return found
 
     def _ours(self, domain: str, here: str) -> bool:
-        if domain in (*self.domains, here, ""):
+        if domain in self.domains or domain in (here, ""):
             return True
         return any(name.endswith(f"@{domain}") for name in self.accounts.names())
 

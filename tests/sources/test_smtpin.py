@@ -130,7 +130,7 @@ class IntakeCase(SynchronousTestCase):
         self.clock = Clock()
         self.names = Names(["ann", "bob@example.org", "cid+x"])
         self.shelf = Shelf()
-        self.recipients = Recipients(self.names, self.names.enabled, ["example.org", "localhost"])
+        self.recipients = Recipients(self.names, self.names.enabled, ["Example.org", "localhost"])
         self.post = Post(self.recipients, self.shelf, self.clock, lambda: NOW, "mx.example.org", FEW)
         self.factory = SmtpFactory(self.post)
         self.clients: list[Client] = []
@@ -312,6 +312,7 @@ class RecipientTests(IntakeCase):
         self.assertEqual(self.answer("bob@example.org"), "250 2.1.5")
         self.assertEqual(self.answer("eve@example.org"), "550 5.1.1")
         self.assertEqual(self.answer("ann@other.example"), "554 5.7.1")
+        self.assertEqual(self.answer("ann@localhost"), "554 5.7.1")
 
     def test_postmaster(self) -> None:
         """There always is a postmaster, with and without a domain: the one that is set, or else the first account."""
