@@ -15,11 +15,11 @@ from typing import Any
 
 import click
 from attrs import define, field
-from cryptography.x509 import load_pem_x509_certificate
 from twisted.internet.defer import Deferred
+from twisted.internet.ssl import Certificate
 from twisted.internet.task import deferLater, react
 from twisted.internet.threads import deferToThread
-from twisted.web.client import Agent
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from gateway.commands.gateway_socket import GatewaySocket, NotRunning
@@ -73,6 +73,12 @@ class Waiting:
             if self._wanted(event):
                 found, self._found = self._found, None
                 found.callback(event)
+
+    def over(self, failure: Failure) -> None:
+        """The phone gave up: what it is waited for does not come."""
+        if self._found is not None:
+            found, self._found = self._found, None
+            found.errback(DemoFailed(f"the phone gave up: {failure.getErrorMessage()}"))
 
     async def next(self, what: str, wanted: Callable[[events.Event], bool]) -> Any:
         """The next event that is wanted; those before it are passed over.
@@ -210,7 +216,7 @@ async def _expiry(story: Story, waiting: Waiting) -> None:
     story.tell(f"phone: heartbeat over after {answer.waited:.3f} s, Status 1")
 
 
-async def _wipe(story: Story, waiting: Waiting, gateway: Gateway, life: Deferred[Outcome]) -> None:
+async def _wipe(story: Story, waiting: Waiting, gateway: Gateway, life: Deferred[Outcome | None]) -> None:
     await waiting.next("the phone to park again", lambda event: isinstance(event, events.Parked))
     await deferToThread(gateway.wipe)
     story.tell("operator: pushgw wipe; the parked Ping ends")
@@ -227,11 +233,11 @@ async def _story(reactor: Any, story: Story, gateway: Gateway) -> None:
     https, smtp = listening["https"][0], listening["smtp"][0]
     story.tell(f"operator: twistd -n pushgw is ready, HTTPS {https}, SMTP {smtp}")
     account, waiting = Account(USER, PASSWORD, DEVICE), Waiting(reactor)
-    trust = Trust([load_pem_x509_certificate((gateway.folder / "certificate.pem").read_bytes())])
-    agent: Agent = make_agent(Route(reactor, trust, {}))
+    trust = Trust([Certificate.loadPEM((gateway.folder / "certificate.pem").read_bytes())])
+    agent = make_agent(Route(reactor, trust, {}))
     line = HTTPLine(account, f"https://{https}/Microsoft-Server-ActiveSync", agent, reactor)
     phone = Device(account, line, reactor, waiting, Heartbeat(HeartbeatSet.fixed(HEARTBEAT)))
-    life = phone.start()
+    life = phone.start().addErrback(waiting.over)
     connected = await waiting.next("OPTIONS", lambda event: isinstance(event, events.Connected))
     story.tell(f"phone: OPTIONS, speaks {connected.version}; FolderSync, first Sync")
     await _mail(story, waiting, smtp)

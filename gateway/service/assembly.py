@@ -6,6 +6,7 @@ import time
 from functools import partial
 from typing import Any
 
+import gateway.service.settings as settings
 from gateway.admin.operations import Operations
 from gateway.config import Config
 from gateway.core.berths import Berths
@@ -30,7 +31,6 @@ from gateway.eas.ping import Ping
 from gateway.eas.provision import Provision
 from gateway.eas.sync import Sync
 from gateway.metrics import Metrics
-from gateway.service import settings
 from gateway.service.mail import make_post
 from gateway.service.parts import Parts, Pools, Reporter, counted, ended
 from gateway.sources.maildir import MaildirOptions, MaildirSource, directory_events

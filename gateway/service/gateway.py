@@ -15,12 +15,12 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
+import gateway.service.settings as settings
 from gateway import __version__
 from gateway.admin.control import Control
 from gateway.config import Config, ConfigError, needs_restart
 from gateway.cred.accounts import BadAccounts
 from gateway.model import DeviceKey
-from gateway.service import settings
 from gateway.service.assembly import assemble, wall_clock
 from gateway.service.listening import Listeners
 from gateway.service.mail import apply_smtp

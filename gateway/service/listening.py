@@ -15,10 +15,10 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
 
+import gateway.service.settings as settings
 from gateway.admin.control import Control
 from gateway.eas.http import ActiveSync, Root, make_site
 from gateway.metrics import Metrics
-from gateway.service import settings
 from gateway.service.parts import Parts
 from gateway.sources.smtpin import SmtpFactory
 
