@@ -19,8 +19,8 @@ class NotHere(Exception):
         self.text = text
 
 
-def _lower(domains: Iterable[str]) -> frozenset[str]:
-    return frozenset(domain.lower() for domain in domains)
+def _lower(domains: Iterable[str]) -> tuple[str, ...]:
+    return tuple(domain.lower() for domain in domains)
 
 
 @define(eq=False)
@@ -39,7 +39,7 @@ class Recipients:
 
     accounts: IAccounts
     enabled: Callable[[str], bool]
-    domains: frozenset[str] = field(default=("localhost",), converter=_lower)
+    domains: tuple[str, ...] = field(default=("localhost",), converter=_lower)
     postmaster: str = ""
 
     def account(self, local: str, domain: str, here: str) -> str:
