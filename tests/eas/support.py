@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from gateway.eas.call import Answer, Call, Refused, Version
 from gateway.element import Element
 from gateway.model import DeviceKey, FolderType, Found, FoundFolder
 from gateway.store import Store, open_store
+from gateway.store.database import Database, make_engine
 from gateway.testing import MemoryMailbox, Reports
 
 NOW = 1_714_550_400  # 2024-05-01T08:00:00Z
@@ -32,6 +34,19 @@ VECTORS: dict[str, bytes] = {
     vector["name"]: bytes.fromhex(vector["hex"])
     for vector in json.loads((Path(__file__).parent.parent / "data" / "command-vectors.json").read_text())
 }
+
+
+@cache
+def _template() -> Any:
+    """A database with empty tables: to make one takes longer than most tests."""
+    return open_store("sqlite://", execute).database.engine.raw_connection()
+
+
+def new_store(seconds: Callable[[], float] = lambda: float(NOW)) -> Store:
+    """A store on a database of its own in memory, whose calls are answered at once."""
+    engine = make_engine("sqlite://")
+    _template().driver_connection.backup(engine.raw_connection().driver_connection)
+    return Store(Database(engine, execute), seconds)
 
 
 def decoded(name: str) -> Element:
@@ -71,10 +86,11 @@ def text(element: Element | None) -> str:
 class Sources:
     """The folders of users with their mails, in a store and a mailbox that agree."""
 
-    store: Store = field(factory=lambda: open_store("sqlite://", execute, lambda: float(NOW)))
+    store: Store = field(factory=new_store)
     mailbox: MemoryMailbox = field(factory=MemoryMailbox)
     reports: Reports = field(factory=Reports)
     now: int = NOW
+    names: dict[int, str] = field(factory=dict)
 
     def make(self, user: str = "ann", found: tuple[FoundFolder, ...] = FOLDERS) -> dict[str, int]:
         """Make the folders of a user; their ids by path."""
@@ -95,6 +111,15 @@ class Sources:
         """Have a mail arrive, C{age} seconds ago; or have it change."""
         self.mailbox.put(user, path, name, raw or MAIL % name.encode(), state)
         result_of(self.store.record({folder: ([Found(name, state, self.now - age)], [])}))
+        self.look(user)
+
+    def look(self, user: str = "ann") -> None:
+        """Learn the names of the items that there are."""
+        self.names.update((item.id, item.name) for item in self.items(*range(1, 100), user=user))
+
+    def named(self, name: str) -> int:
+        """The id of the item that had this name last."""
+        return max(id for id, known in self.names.items() if known == name)
 
     def gone(self, folder: int, name: str, path: str = "", user: str = "ann") -> None:
         """Have a mail removed by somebody else."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from attrs import define, evolve, field
-from twisted.internet.defer import CancelledError, Deferred, execute, fail
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.eas.call import Answer, Refused, Version
@@ -15,8 +15,8 @@ from gateway.eas.provision import LARGEST_KEY, WAP, WBXML, Provision, random_key
 from gateway.element import Element
 from gateway.interfaces import BackendDown
 from gateway.model import Device, DeviceKey, PolicyState, Wipe, WipeState
-from gateway.store import Store, open_store
-from tests.eas.support import ANN, NOW, VECTORS, call_of, decoded, refused, result_of, sent, text
+from gateway.store import Store
+from tests.eas.support import ANN, NOW, VECTORS, call_of, decoded, new_store, refused, result_of, sent, text
 from tests.eas.test_policydoc import VECTOR
 
 POLICY = Policy(VECTOR)
@@ -71,7 +71,7 @@ class Kept:
 
 class ProvisionCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.devices = Kept(open_store("sqlite://", execute))
+        self.devices = Kept(new_store())
         self.now = NOW
         self.rules = Rules(lambda user: POLICY if user == "ann" else None)
         self.keys: Iterator[int] = iter((TEMPORARY, PERMANENT, *range(100, 200)))
