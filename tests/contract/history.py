@@ -18,11 +18,12 @@ from gateway.model import (
     Amend,
     Change,
     DeviceKey,
+    FolderType,
     Found,
     FoundFolder,
-    FolderType,
     Intent,
     IntentKind,
+    Item,
     Op,
     Remove,
     Standing,
@@ -65,13 +66,17 @@ class Collection:
 
 @define(eq=False)
 class World:
-    """A mailbox with two folders on disk, the ledger, and phones; C{check} compares, C{aged} lets old rows go."""
+    """A mailbox with two folders on disk, the ledger, and phones.
+
+    C{restart} gives another ledger on the same database, C{aged} lets removals go that some phone still needs,
+    C{clock} holds the time, which is the ledger's too.
+    """
 
     ledger: Any
     restart: Callable[[], Any]
     random: Random
     aged: bool = False
-    now: int = 1_700_000_000
+    clock: list[int] = field(factory=lambda: [1_700_000_000])
     disk: dict[int, dict[str, str]] = field(factory=dict)
     received: dict[str, int] = field(factory=dict)
     collections: list[Collection] = field(factory=list)
@@ -81,6 +86,11 @@ class World:
     undone: list[Intent] = field(factory=list)
     serial: int = 0
     heads: dict[int, int] = field(factory=dict)
+    live: dict[int, Item] | None = None
+
+    @property
+    def now(self) -> int:
+        return self.clock[0]
 
     def begin(self, phones: int) -> None:
         """Make the folders and the phones."""
@@ -120,6 +130,7 @@ class World:
 
     def record(self, folder: int, found: list[Found], gone: list[str]) -> None:
         self.reported(result(self.ledger.record({folder: (found, gone)})))
+        self.live = None
 
     def reported(self, changes: Any) -> None:
         """A change's number is higher than any before it."""
@@ -210,7 +221,7 @@ class World:
 
     def pass_time(self) -> None:
         """Hours or days go by, and windows move."""
-        self.now += self.random.choice([3600, DAY // 2, DAY, 5 * DAY])
+        self.clock[0] += self.random.choice([3600, DAY // 2, DAY, 5 * DAY])
 
     def compact(self) -> None:
         """Removal rows that no key needs are forgotten, and old ones if the history allows it."""
@@ -309,6 +320,7 @@ class World:
         outcome: SyncOutcome = result(
             self.ledger.sync(collection.device, collection.folder, evolve(request, now=self.now))
         )
+        self.live = None
         self.reported(outcome.changes)
         self.undone += outcome.intents
         return outcome
@@ -369,17 +381,21 @@ class World:
         if calm and not outcome.results and not outcome.more and not refiltered:
             assert not self.news(collection), (collection, request, outcome)
 
-    def window(self, collection: Collection) -> dict[int, str]:
-        """What the phone should hold: its window of what is live."""
-        edge = self.now - DAYS[collection.filter] * DAY
-        names = result(self.ledger.listing(collection.folder))
-        ids = result(self.ledger.items("ann", range(1, self.serial * 6 + 10)))
-        live = [item for item in ids if item.folder == collection.folder]
-        assert {item.name: item.state for item in live} == names
-        return {item.id: item.state for item in live if item.received >= edge}
+    def window(self, folder: int, filter: int = 0) -> dict[int, str]:
+        """What a phone should hold: the window of what is live."""
+        if self.live is None:
+            items = result(self.ledger.items("ann", range(1, self.serial * 6 + 10)))
+            self.live = {item.id: item for item in items}
+            for place in self.disk:
+                names = {item.name: item.state for item in items if item.folder == place}
+                assert result(self.ledger.listing(place)) == names
+        edge = self.now - DAYS[filter] * DAY
+        live = self.live.values()
+        return {item.id: item.state for item in live if item.folder == folder and item.received >= edge}
 
     def equal(self, collection: Collection) -> None:
-        assert collection.held == self.window(collection), (collection, self.window(collection))
+        window = self.window(collection.folder, collection.filter)
+        assert collection.held == window, (collection, window)
 
     def news(self, collection: Collection) -> bool:
         looked = result(self.ledger.look(collection.device, [collection.folder], False)).folders[collection.folder]
@@ -393,9 +409,8 @@ class World:
         filters = {collection.filter}
         if collection.lost is not None and collection.lost.options is not None:
             filters.add(collection.lost.options.filter)
-        narrow = evolve_filter(collection, min(filters, key=DAYS.__getitem__))
-        window = self.window(narrow)
-        everything = self.window(evolve_filter(collection, 0))
+        window = self.window(collection.folder, min(filters, key=DAYS.__getitem__))
+        everything = self.window(collection.folder)
         lacking = {id for id, state in window.items() if collection.held.get(id) != state}
         stale = {id for id, state in collection.held.items() if everything.get(id) != state}
         if lacking or stale:
@@ -421,7 +436,9 @@ class World:
             if collection.key == "0":
                 self.prime(collection)
                 continue
-            request = SyncRequest(collection.key, self.random.randbytes(8), self.now, window=self.random.choice(WINDOWS))
+            request = SyncRequest(
+                collection.key, self.random.randbytes(8), self.now, window=self.random.choice(WINDOWS)
+            )
             outcome = self.send(collection, request)
             if outcome.status == 3:
                 assert self.aged
@@ -431,8 +448,3 @@ class World:
             if not outcome.more:
                 return
         raise AssertionError("a phone is never done")
-
-
-def evolve_filter(collection: Collection, filter: int) -> Collection:
-    """The collection with another filter."""
-    return Collection(collection.device, collection.folder, filter=filter)

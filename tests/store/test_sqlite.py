@@ -1,0 +1,106 @@
+"""The contracts of the store on SQLite in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from random import Random
+from sqlite3 import Connection, connect
+
+from sqlalchemy import Engine
+from twisted.internet.defer import execute
+from twisted.trial.unittest import SynchronousTestCase
+
+from gateway.store import Store, open_store
+from gateway.store.database import Database
+from tests.contract import devices, ledger, sync
+from tests.contract.history import World
+
+
+@cache
+def shared() -> tuple[Engine, Connection]:
+    """One engine for all tests, so that each statement is compiled once, and a new database to begin again with."""
+    engine = open_store("sqlite://", execute).database.engine
+    pristine = connect(":memory:")
+    with engine.connect() as made:
+        made.connection.dbapi_connection.backup(pristine)
+    return engine, pristine
+
+
+def in_memory(seconds: Callable[[], float]) -> Store:
+    """A new store in memory; the one before it is no more."""
+    engine, pristine = shared()
+    with engine.connect() as connection:
+        pristine.backup(connection.connection.dbapi_connection)
+    return Store(Database(engine, execute), seconds)
+
+
+class InMemory:
+    """Stores on one database in memory."""
+
+    def makeStore(self) -> Store:
+        self.made = in_memory(self.seconds)
+        return self.made
+
+    def restart(self) -> Store:
+        return Store(self.made.database, self.seconds)
+
+
+class SQLiteLedgerTests(InMemory, ledger.LedgerContract):
+    """Records on SQLite."""
+
+
+class SQLiteHierarchyTests(InMemory, ledger.HierarchyContract):
+    """Hierarchies on SQLite."""
+
+
+class SQLiteIntentTests(InMemory, ledger.IntentContract):
+    """Intents on SQLite."""
+
+
+class SQLiteCompactionTests(InMemory, ledger.CompactionContract):
+    """Compaction on SQLite."""
+
+
+class SQLiteKeyTests(InMemory, sync.KeyContract):
+    """Keys on SQLite."""
+
+
+class SQLiteFloorTests(InMemory, sync.FloorContract):
+    """Windows on SQLite."""
+
+
+class SQLiteCommandTests(InMemory, sync.CommandContract):
+    """Commands on SQLite."""
+
+
+class SQLiteLookTests(InMemory, sync.LookContract):
+    """Looks on SQLite."""
+
+
+class SQLiteDevicesTests(InMemory, devices.DevicesContract):
+    """Partnerships on SQLite."""
+
+
+class HistoryTests(SynchronousTestCase):
+    """Random histories, a few of the many that tests/slow runs."""
+
+    def history(self, seed: int, aged: bool = False) -> None:
+        clock = [1_700_000_000]
+        store = in_memory(lambda: clock[0])
+        world = World(store, lambda: Store(store.database, lambda: clock[0]), Random(seed), aged, clock=clock)
+        world.begin(1 + seed % 3)
+        try:
+            world.run(40)
+        except AssertionError as error:
+            raise AssertionError(f"in the history of seed {seed}: {error}") from error
+
+    def test_histories(self) -> None:
+        """Whatever happens, a look knows what a phone lacks, and in the end each has exactly its window."""
+        for seed in range(12):
+            self.history(seed)
+
+    def test_historiesWithForgetting(self) -> None:
+        """The same when old removals are forgotten and keys become invalid by it."""
+        for seed in range(100, 106):
+            self.history(seed, aged=True)
