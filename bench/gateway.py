@@ -79,19 +79,24 @@ class Gateway:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "MALLOC_ARENA_MAX": "2"},
             )
-        socket = GatewaySocket(self.folder / "pushgw.sock")
-        while time.monotonic() - began < patience:
-            if self.process.poll() is not None:
-                break
+        self.wait_ready(patience)
+        return time.monotonic() - began
+
+    def wait_ready(self, patience: float = 600.0) -> None:
+        """Wait until it listens, and see where."""
+        assert self.process is not None
+        began, socket = time.monotonic(), GatewaySocket(self.folder / "pushgw.sock")
+        while time.monotonic() - began < patience and self.process.poll() is None:
             try:
                 listening = socket.ask("status")["listening"]
             except NotRunning:
                 listening = {}
             if "smtp" in listening:
                 self.https, self.smtp = (_address(listening[name][0]) for name in ("https", "smtp"))
-                return time.monotonic() - began
+                return
             time.sleep(0.02)
-        raise SystemExit("the gateway does not start:\n" + (self.folder / "log").read_text()[-3000:])
+        log = self.folder / "log"
+        raise SystemExit("the gateway does not start:\n" + (log.read_text()[-3000:] if log.exists() else ""))
 
     def stop(self) -> float:
         """Stop it politely; the seconds that it took."""
