@@ -55,7 +55,7 @@ class Malformed(ValueError):
 
 
 def information(given: Element) -> dict[str, str]:
-    """What settings:DeviceInformation tells, as far as it is known and of reasonable length.
+    """What settings:DeviceInformation tells, as far as it is known, of reasonable length, and fit to be shown.
 
     @raise Malformed: there is no Set in it.
     """
@@ -63,7 +63,7 @@ def information(given: Element) -> dict[str, str]:
     if told is None:
         raise Malformed("DeviceInformation without Set")
     texts = ((name, told.text_of(f"Settings:{name}")) for name in INFORMATION)
-    return {name: text for name, text in texts if text and len(text) <= LONGEST_TEXT}
+    return {name: text for name, text in texts if text and len(text) <= LONGEST_TEXT and text.isprintable()}
 
 
 @define(eq=False)

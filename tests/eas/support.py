@@ -6,9 +6,11 @@ import json
 from collections.abc import Callable, Coroutine
 from functools import cache
 from pathlib import Path
+from sqlite3 import Connection, connect
 from typing import Any
 
 from attrs import define, evolve, field
+from sqlalchemy import Engine
 from twisted.internet.defer import Deferred, execute
 from twisted.python.failure import Failure
 
@@ -17,7 +19,7 @@ from gateway.eas.call import Answer, Call, Refused, Version
 from gateway.element import Element
 from gateway.model import DeviceKey, FolderType, Found, FoundFolder
 from gateway.store import Store, open_store
-from gateway.store.database import Database, make_engine
+from gateway.store.database import Database
 from gateway.testing import MemoryMailbox, Reports
 
 NOW = 1_714_550_400  # 2024-05-01T08:00:00Z
@@ -37,15 +39,20 @@ VECTORS: dict[str, bytes] = {
 
 
 @cache
-def _template() -> Any:
-    """A database with empty tables: to make one takes longer than most tests."""
-    return open_store("sqlite://", execute).database.engine.raw_connection()
+def _shared() -> tuple[Engine, Connection]:
+    """One engine for all tests, so that each statement is compiled once, and a new database to begin again with."""
+    engine = open_store("sqlite://", execute).database.engine
+    pristine = connect(":memory:")
+    with engine.connect() as made:
+        made.connection.dbapi_connection.backup(pristine)  # type: ignore[union-attr]
+    return engine, pristine
 
 
 def new_store(seconds: Callable[[], float] = lambda: float(NOW)) -> Store:
-    """A store on a database of its own in memory, whose calls are answered at once."""
-    engine = make_engine("sqlite://")
-    _template().driver_connection.backup(engine.raw_connection().driver_connection)
+    """A new store in memory, whose calls are answered at once; the one before it is no more."""
+    engine, pristine = _shared()
+    with engine.connect() as connection:
+        pristine.backup(connection.connection.dbapi_connection)  # type: ignore[arg-type]
     return Store(Database(engine, execute), seconds)
 
 

@@ -371,12 +371,13 @@ class InformationTests(ProvisionCase):
         self.assertEqual(self.device.information["Model"], "Sim")
 
     def test_bounded(self) -> None:
-        """Unknown, empty and overlong texts are not stored."""
+        """Unknown, empty and overlong texts are not stored, and none that would confuse a terminal."""
         told = Element(
             "Settings:Set",
             Element("Settings:Model", "Sim"),
             Element("Settings:OS", "x" * 1025),
             Element("Settings:PhoneNumber"),
+            Element("Settings:FriendlyName", "\x1b[2J"),
             Element("Settings:Password", "secret"),
         )
         self.ask(provision(Element("Settings:DeviceInformation", told), policies()), Version.V14_1)
