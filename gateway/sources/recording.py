@@ -141,8 +141,13 @@ class Recorder:
         }
 
     def report(self, changes: Iterable[Change]) -> None:
-        """Tell what was committed."""
-        self.reporter.changed(*changes)
+        """Tell what was committed; trouble in telling does not make it be written again."""
+        news = list(changes)
+        try:
+            if news:
+                self.reporter.changed(*news)
+        except Exception:
+            self.log.failure("{count} changes could not be reported", count=len(news))
 
     def _free(self, places: Iterable[Place]) -> None:
         for place in places:
