@@ -12,18 +12,14 @@ from gateway.model import Intent, IntentKind
 from gateway.store.rows import chunks
 from gateway.store.schema import intent
 
-_WRITE = insert(intent).returning(intent.c.id, sort_by_parameter_order=True)
+_WRITE = insert(intent).returning(intent.c.id, intent.c.kind, intent.c.name)
 _PENDING = select(intent).order_by(intent.c.id)
 _STRIKE = delete(intent).where(intent.c.id.in_(bindparam("ids", expanding=True)))
-_WAITING = (
-    select(intent)
-    .where(
-        or_(
-            intent.c.folder.in_(bindparam("folders", expanding=True)),
-            intent.c.to_folder.in_(bindparam("folders", expanding=True)),
-        )
+_WAITING = select(intent).where(
+    or_(
+        intent.c.folder.in_(bindparam("folders", expanding=True)),
+        intent.c.to_folder.in_(bindparam("folders", expanding=True)),
     )
-    .order_by(intent.c.id)
 )
 
 
@@ -43,11 +39,11 @@ def _intent(row: Row[Any] | Mapping[str, Any], id: int) -> Intent:
 
 
 def write_intents(connection: Connection, rows: Sequence[dict[str, Any]]) -> tuple[Intent, ...]:
-    """Keep intents, given as the columns of their rows; as values, in the same order."""
+    """Keep the intents of one folder, given as the columns of their rows, at most one of a kind for a name."""
     if not rows:
         return ()
-    ids = connection.execute(_WRITE, list(rows)).scalars().all()
-    return tuple(_intent(row, id) for row, id in zip(rows, ids, strict=True))
+    ids = {(row.kind, row.name): row.id for row in connection.execute(_WRITE, list(rows))}
+    return tuple(_intent(row, ids[row["kind"], row["name"]]) for row in rows)
 
 
 def pending(connection: Connection) -> list[Intent]:
@@ -84,7 +80,8 @@ class Waiting:
 def waiting(connection: Connection, folders: Sequence[int]) -> dict[int, Waiting]:
     """What is still to be done, by folder."""
     found = {folder: Waiting() for folder in folders}
-    for row in connection.execute(_WAITING, {"folders": list(folders)}):
+    rows = connection.execute(_WAITING, {"folders": list(folders)}).all()
+    for row in sorted(rows, key=lambda row: int(row.id)):
         here = found.get(row.folder)
         there = found.get(row.to_folder)
         if there is not None:

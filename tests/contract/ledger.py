@@ -390,6 +390,7 @@ class IntentContract(StoreCase):
         [id] = self.deliver("a")
         outcome = self.ask(Amend(id, add="S"), Remove(id), trash=self.trash)
         self.assertEqual([intent.kind for intent in outcome.intents], [IntentKind.FLAGS, IntentKind.MOVE])
+        self.assertEqual(self.result(self.store.pending()), list(outcome.intents))
         self.assertEqual(self.result(self.store.listing(self.trash)), {"a": "S"})
 
     def test_detailsOfAFlag(self) -> None:

@@ -1,0 +1,230 @@
+"""The contracts of the store on a real PostgreSQL, and what only a server with several clients can show."""
+
+from __future__ import annotations
+
+from functools import cache
+from random import Random
+from threading import Thread
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, text
+from twisted.internet.defer import execute
+from twisted.trial.unittest import SynchronousTestCase
+
+from gateway.model import DeviceKey, FolderType, Found, FoundFolder, SyncRequest
+from gateway.store import Store, open_store
+from gateway.store.database import Database, make_engine
+from gateway.store.rows import next_numbers
+from gateway.store.schema import item, metadata
+from tests.contract import devices, ledger, sync
+from tests.contract.history import World, result
+from tests.postgresql import cluster, missing
+from tests.store.test_schema import differences
+
+skip = missing()
+
+TABLES = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables if table.name != "meta")
+
+
+@cache
+def shared() -> Engine:
+    """One database for all tests; the migrations have made it."""
+    url = cluster().url(cluster().database())
+    open_store(url, execute).close()
+    return make_engine(url)
+
+
+def emptied(seconds: Any) -> Store:
+    """A store on the one database, without what was in it before."""
+    with shared().begin() as connection:
+        connection.execute(text(f"TRUNCATE {TABLES} RESTART IDENTITY"))
+    return Store(Database(shared(), execute), seconds)
+
+
+class OnPostgreSQL:
+    """Stores on one database of the server."""
+
+    def makeStore(self) -> Store:
+        return emptied(self.seconds)
+
+    def restart(self) -> Store:
+        return Store(Database(shared(), execute), self.seconds)
+
+
+class PostgreSQLLedgerTests(OnPostgreSQL, ledger.LedgerContract):
+    """Records on PostgreSQL."""
+
+
+class PostgreSQLHierarchyTests(OnPostgreSQL, ledger.HierarchyContract):
+    """Hierarchies on PostgreSQL."""
+
+
+class PostgreSQLIntentTests(OnPostgreSQL, ledger.IntentContract):
+    """Intents on PostgreSQL."""
+
+
+class PostgreSQLCompactionTests(OnPostgreSQL, ledger.CompactionContract):
+    """Compaction on PostgreSQL."""
+
+
+class PostgreSQLKeyTests(OnPostgreSQL, sync.KeyContract):
+    """Keys on PostgreSQL."""
+
+
+class PostgreSQLFloorTests(OnPostgreSQL, sync.FloorContract):
+    """Windows on PostgreSQL."""
+
+
+class PostgreSQLCommandTests(OnPostgreSQL, sync.CommandContract):
+    """Commands on PostgreSQL."""
+
+
+class PostgreSQLLookTests(OnPostgreSQL, sync.LookContract):
+    """Looks on PostgreSQL."""
+
+
+class PostgreSQLDevicesTests(OnPostgreSQL, devices.DevicesContract):
+    """Partnerships on PostgreSQL."""
+
+
+class PostgreSQLHistoryTests(SynchronousTestCase):
+    """Random histories on PostgreSQL."""
+
+    def test_histories(self) -> None:
+        """Whatever happens, a look knows what a phone lacks, and in the end each has exactly its window."""
+        for seed in range(500, 510):
+            clock = [1_700_000_000]
+            store = emptied(lambda clock=clock: clock[0])
+            world = World(store, lambda store=store: Store(store.database, store.seconds), Random(seed), clock=clock)
+            world.begin(2)
+            world.run(40)
+
+
+class SchemaTests(SynchronousTestCase):
+    """The migrations on PostgreSQL."""
+
+    def test_migrationsAgreeWithTables(self) -> None:
+        """What the migrations make is what the code expects."""
+        with shared().connect() as connection:
+            self.assertEqual(differences(connection), [])
+
+    def test_twoNodesStartAtOnce(self) -> None:
+        """Two nodes that start on an empty database at the same time both come up, with one epoch."""
+        url = cluster().url(cluster().database())
+        stores: list[Store] = []
+        nodes = [Thread(target=lambda: stores.append(open_store(url, execute))) for _ in range(3)]
+        for node in nodes:
+            node.start()
+        for node in nodes:
+            node.join(60)
+        self.assertEqual(len(stores), 3)
+        self.assertEqual(len({store.epoch for store in stores}), 1)
+        for store in stores:
+            store.close()
+
+
+ANN = DeviceKey("ann", "phone")
+
+
+class SeveralClientsTests(SynchronousTestCase):
+    """Rule 4: numbers are committed in order, whoever writes."""
+
+    def setUp(self) -> None:
+        self.store = emptied(lambda: 1_700_000_000)
+        found = [FoundFolder("", "Inbox", FolderType.INBOX), FoundFolder(".A", "A", FolderType.USER_MAIL)]
+        self.inbox, self.other = (one.id for one in result(self.store.record_hierarchy("ann", found))[0])
+
+    def record(self, name: str, folder: int | None = None) -> Any:
+        return result(self.store.record({folder or self.inbox: ([Found(name, "", 1_700_000_000)], [])}))
+
+    def sync(self, key: str, device: DeviceKey = ANN) -> Any:
+        request = SyncRequest(key, name_of(key), 1_700_000_000, get_changes=key != "0")
+        return result(self.store.sync(device, self.inbox, request))
+
+    def test_waitsForTheSmallerNumber(self) -> None:
+        """Who comes second waits: neither a record nor a Sync passes a number that is not committed yet."""
+        key = self.sync("0").key
+        outcomes: list[Any] = []
+        slow = create_engine(self.store.database.engine.url)
+        with slow.begin() as connection:
+            number = next_numbers(connection, self.inbox, 1)
+            row = {"folder": self.inbox, "name": "slow", "state": "", "received": 1_700_000_000}
+            connection.execute(item.insert().values(number=number, added=number, **row))
+            late = [
+                Thread(target=lambda: outcomes.append(self.record("quick"))),
+                Thread(target=lambda: outcomes.append(self.sync(key))),
+            ]
+            for thread in late:
+                thread.start()
+            for thread in late:
+                thread.join(0.3)
+            self.assertEqual(outcomes, [])
+            self.record("elsewhere", self.other)
+            self.assertEqual(result(self.store.look(ANN, [self.inbox], False)).folders[self.inbox].number, 0)
+        for thread in late:
+            thread.join(30)
+        slow.dispose()
+        self.assertEqual(len(outcomes), 2)
+        numbers = {one.name: one.number for one in result(self.store.items("ann", range(1, 100)))}
+        self.assertLess(numbers["slow"], numbers["quick"])
+
+    def test_writersAndReaders(self) -> None:
+        """While two write and a device synchronises, it gets each mail once, and misses none."""
+        key, got, failures = self.sync("0").key, [], []
+
+        def write(who: str) -> None:
+            try:
+                for n in range(40):
+                    self.record(f"{who}{n}")
+            except BaseException as error:
+                failures.append(error)
+
+        writers = [Thread(target=write, args=(who,)) for who in "ab"]
+        for writer in writers:
+            writer.start()
+        while any(writer.is_alive() for writer in writers) or len(got) < 80:
+            outcome = self.sync(key)
+            got += [row.item.name for row in outcome.batch]
+            key = outcome.key
+            if failures:
+                break
+        for writer in writers:
+            writer.join(30)
+        self.assertEqual(failures, [])
+        self.assertEqual(sorted(got), sorted(f"{who}{n}" for who in "ab" for n in range(40)))
+
+    def test_forgottenWhileSynchronising(self) -> None:
+        """A device that is forgotten while it synchronises is left without a key."""
+        for n in range(20):
+            self.record(f"m{n}")
+            self.forget_while_talking()
+
+    def forget_while_talking(self) -> None:
+        key = self.sync("0").key
+        answers: list[Any] = []
+        talking = Thread(target=lambda: answers.append(self.sync(key)))
+        talking.start()
+        result(self.store.forget(ANN))
+        talking.join(30)
+        [answer] = answers
+        self.assertEqual(self.sync(answer.key if answer.status == 1 else key).status, 3)
+
+
+def name_of(key: str) -> bytes:
+    """Something that tells requests with different keys apart."""
+    return key.encode()
+
+
+class DurabilityTests(SynchronousTestCase):
+    """Invariant 10 on PostgreSQL."""
+
+    def test_levels(self) -> None:
+        """Keys and durable partnerships wait for the disk; what a rescan restores does not."""
+        database = emptied(lambda: 0).database
+
+        def level(connection: Any) -> str:
+            return str(connection.exec_driver_sql("SHOW synchronous_commit").scalar_one())
+
+        self.assertEqual(database.writing(True, level), "on")
+        self.assertEqual(database.writing(False, level), "off")
+        self.assertEqual(database.writing(True, level), "on")

@@ -1,0 +1,141 @@
+"""The tables and their migrations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, inspect
+from sqlalchemy.exc import OperationalError
+from twisted.internet.defer import execute
+from twisted.trial.unittest import SynchronousTestCase
+
+from gateway.model import Device, DeviceKey, FolderType, FoundFolder, SyncRequest
+from gateway.store import Store, open_store
+from gateway.store.database import make_engine
+from gateway.store.migrate import NewerDatabase, migrate
+from gateway.store.schema import metadata
+
+
+def differences(connection: Connection) -> list[Any]:
+    """How the tables of a database differ from those that the code expects, columns' types included."""
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "target_metadata": metadata})
+    return list(compare_metadata(context, metadata))
+
+
+class MigrationTests(SynchronousTestCase):
+    """Bringing a database up to date."""
+
+    def setUp(self) -> None:
+        self.path = self.mktemp() + " with 100% of a space"
+        self.url = f"sqlite:///{self.path}"
+
+    def open(self) -> Store:
+        store = open_store(self.url, execute)
+        self.addCleanup(store.close)
+        return store
+
+    def test_migrationsAgreeWithTables(self) -> None:
+        """What the migrations make is what the code expects."""
+        with self.open().database.engine.connect() as connection:
+            self.assertEqual(differences(connection), [])
+
+    def test_tablesAgreeAlsoByTheirText(self) -> None:
+        """The migrations make the same indexes, conditions included, and the same row numbering as the tables say."""
+        query = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name != 'alembic_version' ORDER BY name"
+        told = []
+        direct = make_engine("sqlite://")
+        metadata.create_all(direct)
+        for engine in (self.open().database.engine, direct):
+            with engine.connect() as connection:
+                rows = connection.exec_driver_sql(query).all()
+                told.append([(name, sorted(part.strip(" ()\t\n") for part in sql.split(","))) for name, sql in rows])
+        self.assertEqual(*told)
+
+    def test_again(self) -> None:
+        """Opening again changes nothing: the same epoch, so the keys stay valid."""
+        epoch = self.open().epoch
+        self.assertEqual(self.open().epoch, epoch)
+
+    def test_epochs(self) -> None:
+        """Each database has an epoch of its own."""
+        first, second = (open_store("sqlite://", execute) for _ in range(2))
+        self.assertNotEqual(first.epoch, second.epoch)
+
+    def test_newer(self) -> None:
+        """A database of a newer version is refused with a clear error, and left alone."""
+        engine = self.open().database.engine
+        with engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        error = self.assertRaises(NewerDatabase, open_store, self.url, execute)
+        self.assertIn("9999", str(error))
+
+    def test_failedMigration(self) -> None:
+        """A migration that fails leaves nothing behind."""
+        engine = make_engine(self.url)
+        self.addCleanup(engine.dispose)
+        with engine.begin() as connection:
+            connection.exec_driver_sql("CREATE TABLE item (id INTEGER)")
+        self.assertRaises(OperationalError, migrate, engine)
+        self.assertEqual(inspect(engine).get_table_names(), ["item"])
+
+
+class SettingsTests(SynchronousTestCase):
+    """How connections are set up, and how durable transactions are."""
+
+    def setUp(self) -> None:
+        self.store = open_store(f"sqlite:///{self.mktemp()}", execute)
+        self.addCleanup(self.store.close)
+
+    def pragma(self, name: str, durable: bool) -> Any:
+        def ask(connection: Connection) -> Any:
+            return connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+
+        return self.store.database.writing(durable, ask)
+
+    def test_pragmas(self) -> None:
+        """WAL, foreign keys, and a time to wait for other processes."""
+        asked = [self.pragma(name, False) for name in ("journal_mode", "foreign_keys", "busy_timeout")]
+        self.assertEqual(asked, ["wal", 1, 10_000])
+
+    def test_durability(self) -> None:
+        """Invariant 10: durable transactions wait for the disk (2, FULL), others do not (1, NORMAL)."""
+        self.assertEqual([self.pragma("synchronous", durable) for durable in (False, True, True, False)], [1, 2, 2, 1])
+
+    def test_whatIsDurable(self) -> None:
+        """Keys, durable partnerships and their end wait for the disk; what a rescan or the next time restores does not."""
+        phone, store = DeviceKey("ann", "phone"), self.store
+        [inbox] = self.successResultOf(store.record_hierarchy("ann", [FoundFolder("", "Inbox", FolderType.INBOX)]))[0]
+        request = SyncRequest("0", b"", 0, get_changes=False)
+        calls = [
+            (1, lambda: store.record_hierarchy("ann", [])),
+            (1, lambda: store.record({})),
+            (1, lambda: store.listed({})),
+            (1, lambda: store.done([])),
+            (1, lambda: store.keep(Device(phone), False)),
+            (1, lambda: store.keep_all([])),
+            (2, lambda: store.keep(Device(phone), True)),
+            (2, lambda: store.sync(phone, inbox.id, request)),
+            (2, lambda: store.sync_folders(phone, "0")),
+            (2, lambda: store.forget(phone)),
+        ]
+        for level, call in calls:
+            self.successResultOf(call())
+            self.assertEqual(self.level(), level)
+
+    def level(self) -> Any:
+        """What the last transaction left the one connection in use at."""
+        with self.store.database.engine.connect() as connection:
+            return connection.exec_driver_sql("PRAGMA synchronous").scalar_one()
+
+    def test_rollback(self) -> None:
+        """A transaction that fails leaves nothing."""
+
+        def fail(connection: Connection) -> None:
+            connection.exec_driver_sql("INSERT INTO meta VALUES ('x', 'y')")
+            raise ValueError("on purpose")
+
+        self.assertRaises(ValueError, self.store.database.writing, True, fail)
+        query = "SELECT count(*) FROM meta WHERE name = 'x'"
+        self.assertEqual(self.store.database.reading(lambda connection: connection.exec_driver_sql(query).scalar()), 0)
