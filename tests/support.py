@@ -23,9 +23,9 @@ from gateway.core.switchboard import Switchboard
 from gateway.eas import wbxml
 from gateway.eas.access import AccessLog
 from gateway.eas.call import Call, Command
-from gateway.eas.channel import ChannelLimits
 from gateway.eas.dispatch import Dispatcher
 from gateway.eas.http import ActiveSync, Root, TrustedProxies, make_site
+from gateway.eas.incoming import ChannelLimits
 from gateway.eas.ping import Ping, PingLimits
 from gateway.element import Element
 from gateway.interfaces import IAuthenticator

@@ -8,6 +8,9 @@ from urllib.parse import quote
 from attrs import define, field
 from twisted.logger import Logger
 
+#: Characters of a user, device or type in a line.
+LONGEST = 64
+
 
 @define(eq=False)
 class Entry:
@@ -31,6 +34,11 @@ def elements(version: int, fields: Mapping[str, str | int]) -> str:
     return "_".join(parts) or "-"
 
 
+def _word(text: str) -> str:
+    """What a client said, as one word: nothing in it can look like another column or another line."""
+    return quote(text[:LONGEST], safe="@.,:+*\\") or "-"
+
+
 @define(eq=False)
 class AccessLog:
     """Writes the access lines, and tells who counts."""
@@ -51,9 +59,9 @@ class AccessLog:
             self.log.info(
                 "{cmd} {user} {device} ({type}) {http} {elements} in={received} out={sent} s={seconds:.3f} {address}",
                 cmd=entry.command,
-                user=entry.user,
-                device=entry.device,
-                type=entry.type,
+                user=_word(entry.user),
+                device=_word(entry.device),
+                type=_word(entry.type),
                 http=http,
                 elements=elements(entry.version, entry.fields),
                 received=entry.received,

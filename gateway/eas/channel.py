@@ -1,132 +1,181 @@
-"""The HTTP/1.1 side of the device lane: twisted.web with bounds on sizes and times.
+"""The HTTP/1.1 side of the device lane: twisted.web's reading of requests, with bounds on sizes and times.
 
-A client gets an absolute time for its request head and one for the body, whatever it trickles; a body over the limit
-is refused before it is read; what is sent while a request is being answered is bounded.
+A client gets an absolute time for a request head, and for a body as much as its bytes earn; a body over the limit is
+refused before it is read; what is sent while a request is being answered is bounded; a connection that is being closed
+has its time too. One timer serves for all of these, and none runs while a request waits for its answer.
 """
 
 from __future__ import annotations
 
-from io import BytesIO
+import re
+from collections.abc import Callable
 from typing import Any
 
-from attrs import frozen
+from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
-from twisted.web.http_headers import Headers
-from twisted.web.server import Request
 
-#: A body must come at this rate at least, in bytes per second, on top of the time for the head.
-SLOWEST_BODY = 1024
+from gateway.eas.incoming import DeviceRequest, Doorway, host_of
 
+#: A body must come at this rate at least, in bytes per second, on top of the time for the head; so must an answer go.
+SLOWEST = 1024
+#: What a client may send ahead while its request is being answered, in bytes.
+AHEAD = 16384
+#: How long a client that was refused may go on sending, in seconds: closing at once could destroy the answer.
+LINGER = 2.0
 
-@frozen
-class ChannelLimits:
-    """Seconds for TLS handshake and request head, bytes of the head and of the body."""
-
-    header_timeout: float = 30.0
-    header_bytes: int = 16384
-    body_bytes: int = 64 * 1024 * 1024
-
-
-class BoundedRequest(Request):
-    """A request that keeps no more of its body than the limit, and parses nothing that nobody asked for."""
-
-    channel: BoundedChannel
-    received = 0
-
-    def gotLength(self, length: int | None) -> None:
-        """Refuse a body that says it is too large."""
-        super().gotLength(length)
-        if length is not None and length > self.channel.limits.body_bytes:
-            self.channel.refuse(b"413 Request Entity Too Large")
-
-    def handleContentChunk(self, data: bytes) -> None:
-        """Refuse a body that turns out too large."""
-        self.received += len(data)
-        if self.received > self.channel.limits.body_bytes:
-            self.channel.refuse(b"413 Request Entity Too Large")
-            return
-        super().handleContentChunk(data)
-
-    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
-        """Hand the request over; neither query nor form is parsed here: the query may be base64."""
-        assert self.content is not None
-        self.content.seek(0, 0)
-        self.args = {}
-        self.method, self.uri, self.clientproto = command, path, version
-        self.path = path.partition(b"?")[0]
-        self.process()
-
-    def slim(self) -> None:
-        """Drop what a request that waits does not need any more."""
-        if self.content is not None:
-            self.content.close()
-            self.content = BytesIO()
-        self.requestHeaders = Headers()
-        self.received_cookies.clear()
+_CLOSE = re.compile(rb"(^|[,\s])close([,\s]|$)", re.IGNORECASE)
 
 
 class BoundedChannel(HTTPChannel):
     """One connection of a device."""
 
-    limits = ChannelLimits()
-    requestFactory = BoundedRequest
+    log = Logger()
+
+    requestFactory: Any = DeviceRequest
+    transport: Any
     _deadline: IDelayedCall | None = None
-    _refused = False
+    _idle = False
+    _closing = False
+    _ahead = 0
+    _sent = 0
+
+    def __init__(self, door: Doorway) -> None:
+        super().__init__()
+        self.door = door
+        # Lines are what is buffered before the sum of the head is checked.
+        self.totalHeadersSize = self.MAX_LENGTH = door.limits.header_bytes
+
+    # Reading.
 
     def connectionMade(self) -> None:
         """Begin: the handshake and the first head have their time."""
         super().connectionMade()
-        self.totalHeadersSize = self.limits.header_bytes
-        # Lines are what LineReceiver buffers before the sum of the head is checked.
-        self.MAX_LENGTH = self.limits.header_bytes
-        self._allow(self.limits.header_timeout)
+        self._allow(self.door.limits.header_timeout, self._late)
 
     def dataReceived(self, data: bytes) -> None:
-        """Take bytes of a request, or, while one is being answered, of the next one, within bounds."""
-        if self._refused:
+        """Take bytes of a request, or, while one is being answered, of the next one."""
+        if self._closing:
             return
-        if self._handlingRequest:
-            if len(data) + sum(map(len, self._dataBuffer)) > self.limits.header_bytes:
-                self.forceAbortClient()
-                return
-        elif self._deadline is None:
-            self._allow(self.limits.header_timeout)
+        if self._idle:
+            self._idle = False
+            self._allow(self.door.limits.header_timeout, self._late)
         super().dataReceived(data)
 
+    def lineReceived(self, line: bytes) -> None:
+        """Take a line of the head."""
+        if not self._closing:
+            super().lineReceived(line)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Take a part of a body, or what is sent ahead while a request is being answered."""
+        if self._closing:
+            return
+        if self._handlingRequest:
+            self._ahead += len(data)
+            if self._ahead > AHEAD:
+                self._abort()
+                return
+        super().rawDataReceived(data)
+
+    def headerReceived(self, line: bytes) -> bool:
+        """Take a field of the head; whether it could be read."""
+        try:
+            return bool(super().headerReceived(line))
+        except ValueError:
+            # A Content-Length with more digits than Python reads.
+            self._respondToBadRequestAndDisconnect()
+            return False
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """A line is longer than the whole head may be."""
+        self._respondToBadRequestAndDisconnect()
+
+    def checkPersistence(self, request: DeviceRequest, version: bytes) -> bool:
+        """Whether the connection stays open after the answer."""
+        assert request.requestHeaders is not None
+        wish = request.requestHeaders.get(b"Connection")
+        return version == b"HTTP/1.1" and not (wish and _CLOSE.search(wish))
+
     def allHeadersReceived(self) -> None:
-        """The head is complete: the body has its own time."""
-        self._allow(self.limits.header_timeout + (self.length or 0) / SLOWEST_BODY)
+        """The head is complete: refuse a body that says it is too large, else wait for it."""
+        if self.length is not None and self.length > self.door.limits.body_bytes:
+            self.refuse(b"413 Content Too Large")
+            return
+        self.requests[-1].patience = self.door.limits.header_timeout
+        self._allow(self.door.limits.header_timeout, self._late)
         super().allHeadersReceived()
 
     def allContentReceived(self) -> None:
         """The request is complete: it may be answered late."""
-        self._allow(None)
-        if self._refused:
-            return
-        super().allContentReceived()
+        if not self._closing:
+            self._allow(None)
+            super().allContentReceived()
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """End: no timer stays."""
-        self._allow(None)
-        super().connectionLost(reason)
+    # Ending.
+
+    def requestDone(self, request: DeviceRequest) -> None:
+        """A request is answered: the client may take its time to read that, and to ask again."""
+        self._ahead, self._sent, self._idle = 0, request.sent, True
+        if self.persistent and self.door.idle_timeout is not None:
+            self._allow(self.door.idle_timeout + request.sent / SLOWEST, self.loseConnection)
+        super().requestDone(request)
 
     def refuse(self, status: bytes) -> None:
-        """Answer a request that is not read to its end, and close."""
-        if not self._refused:
-            self._refused = True
-            assert self.transport is not None
-            self.transport.write(b"HTTP/1.1 " + status + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-            self.loseConnection()
+        """Answer a request that is not read to its end; the client may read that before the connection is closed."""
+        if self._closing:
+            return
+        self._closing = True
+        peer = host_of(self.getPeer())
+        self.log.info("{peer}: {status}, the request was not read to its end", peer=peer, status=status.decode())
+        self.write(b"HTTP/1.1 " + status + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        self._allow(LINGER, self.loseConnection)
 
-    def _allow(self, seconds: float | None) -> None:
+    def loseConnection(self) -> None:
+        """Close politely; a client that does not take what is still to be sent has its time."""
+        self._closing = True
+        self._allow(self.door.limits.header_timeout + self._sent / SLOWEST, self._abort)
+        super().loseConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """End: no timer stays, and who works on an answer may stop."""
+        self._closing = True
+        self._allow(None)
+        requests, self.requests = self.requests, []
+        for request in requests:
+            request.connectionLost(reason)
+        super().connectionLost(reason)
+
+    def _allow(self, seconds: float | None, late: Callable[[], None] | None = None) -> None:
+        """Have one thing called after so many seconds, and nothing else, or nothing at all."""
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()
-        later: Any = self.callLater
-        self._deadline = None if seconds is None else later(seconds, self._late)
+        self._deadline = None
+        if seconds is not None and late is not None:
+            self._deadline = self.door.clock.callLater(seconds, late)
 
     def _late(self) -> None:
-        self._deadline = None
-        self.refuse(b"408 Request Timeout")
+        """Head or body did not come in time, unless what came of the body has earned more time."""
+        if not self.requests:
+            self.loseConnection()
+            return
+        request = self.requests[-1]
+        earned = self.door.limits.header_timeout + request.received / SLOWEST
+        more, in_body = earned - request.patience, request.patience > 0
+        request.patience = earned
+        if in_body and more > 0:
+            self._allow(more, self._late)
+        else:
+            self.refuse(b"408 Request Timeout")
+
+    def _abort(self) -> None:
+        """End at once. An answer that is produced before the transport says so is not written any more."""
+        self.connectionLost(Failure(ConnectionAborted()))
+        self.transport.abortConnection()
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        # What twisted.web calls for everything that cannot be read; its own answer has no length.
+        self.refuse(b"400 Bad Request")

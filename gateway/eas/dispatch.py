@@ -6,7 +6,6 @@ the body, the command itself. Whatever goes wrong becomes a documented answer; n
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Mapping
 from math import ceil
 
@@ -18,29 +17,23 @@ from twisted.logger import Logger
 
 from gateway.core.partnerships import Partnerships
 from gateway.core.rate import Rate
-from gateway.eas import wbxml
+from gateway.eas import content, wbxml
 from gateway.eas.access import AccessLog, Entry
 from gateway.eas.call import Answer, Call, Command, Refused, Unavailable, Version
 from gateway.eas.commands import COMMANDS, root_of
+from gateway.eas.content import BodyLimits, Header
 from gateway.eas.request import BadRequest, Head, parse_query, read_head
-from gateway.eas.status import malformed, refusal
+from gateway.eas.status import refusal
 from gateway.eas.users import names_another, parse_basic
-from gateway.element import Element
 from gateway.interfaces import BackendDown, Busy, IAuthenticator
 from gateway.model import Device, DeviceKey
 
 VERSIONS = ",".join(str(version) for version in Version)
 SERVER_VERSION = str(max(Version))
-WBXML_TYPES = ("application/vnd.ms-sync.wbxml", "application/vnd.ms-sync")
-#: Commands whose body may be something else than WBXML, for versions that send it so.
-RAW_COMMANDS = frozenset({"SendMail", "SmartForward", "SmartReply"})
-#: Commands that may come without a body ([MS-ASHTTP] 2.2.1.2).
-EMPTY_BODY = frozenset({"Sync", "Ping", "GetAttachment", "GetHierarchy"})
-#: Smaller answers than this are not worth compressing, in bytes.
-WORTH_COMPRESSING = 1024
+#: When to come back after trouble of ours, in seconds.
 RETRY_LATER = 60
-
-Header = Callable[[bytes], bytes | None]
+#: Characters of a User-Agent that are kept.
+LONGEST_AGENT = 256
 
 
 @frozen
@@ -62,35 +55,6 @@ class Reply:
     body: bytes
     entry: Entry
     written: Callable[[bool], None] | None = None
-
-
-@frozen
-class BodyLimits:
-    """Bounds of a body: bytes after decompression, and those of its WBXML."""
-
-    bytes: int = 64 * 1024 * 1024
-    wbxml: wbxml.Limits = field(factory=wbxml.Limits)
-
-
-def inflate(data: bytes, most: int) -> bytes:
-    """Undo gzip, refusing what becomes larger than C{most} bytes.
-
-    @raise Refused: it is no gzip, or too large.
-    """
-    stream = zlib.decompressobj(wbits=31)
-    try:
-        plain = stream.decompress(data, most)
-    except zlib.error as error:
-        raise Refused(101, f"Content-Encoding gzip: {error}") from error
-    if not stream.eof:
-        raise Refused(101, "gzip data that is cut short or too large", http=413 if stream.unconsumed_tail else 400)
-    return plain
-
-
-def gzip(data: bytes) -> bytes:
-    """The data as a gzip stream."""
-    stream = zlib.compressobj(6, wbits=31)
-    return stream.compress(data) + stream.flush()
 
 
 @define(eq=False)
@@ -134,39 +98,44 @@ class Dispatcher:
         try:
             await self._user(header, entry)
         except CancelledError:
+            self._left(entry)
             raise
         except Exception as error:
             return self._failed(error, None, None, entry)
         headers = {**self.greeting(), "Public": "OPTIONS,POST", "Allow": "OPTIONS,POST"}
-        return Reply(200, headers, b"", entry)
+        return self._reply(Answer(headers=headers), entry)
 
     async def post(self, arrival: Arrival) -> Reply:
-        """Answer a command."""
+        """Answer a command; while it waits nothing of the arrival is kept."""
         entry = Entry(self.clock.seconds(), arrival.address, received=len(arrival.body))
-        head: Head | None = None
+        root: str | None = None
+        version: Version | None = None
         try:
             user = await self._user(arrival.header, entry)
             head = self._head(arrival, user, entry)
+            root, version = root_of(head.command), head.version
             call = await self._call(arrival, head, user)
-            compress = "gzip" in _text(arrival.header(b"Accept-Encoding")).lower()
+            accepted = arrival.header(b"Accept-Encoding")
+            # A Ping gives the device nothing; whatever else becomes of another command, only a look can tell.
+            given = None if head.command == "Ping" else call.device
             del arrival
             answering = self.commands[head.command](call)
-            key, version, command = call.device, head.version, head.command
-            del call
-            if command != "Ping":
-                # Before and after: a Change in between may be part of what is just being given.
-                self.done(key)
-            answer = await answering
-            if command != "Ping":
-                self.done(key)
+            del call, head
+            try:
+                answer = await answering
+            finally:
+                if given is not None:
+                    self.done(given)
+            return self._reply(answer, entry, accepted)
         except CancelledError:
-            # The client has left; the line says so with HTTP status 0.
-            self.access.write(entry, 0, 0, self.clock.seconds())
+            self._left(entry)
             raise
         except Exception as error:
-            root, known = (root_of(head.command), head.version) if head is not None else (None, None)
-            return self._failed(error, root, known, entry)
-        return self._reply(answer, version, entry, compress)
+            return self._failed(error, root, version, entry)
+
+    def _left(self, entry: Entry) -> None:
+        """The client has left before its answer: the line says so with HTTP status 0."""
+        self.access.write(entry, 0, 0, self.clock.seconds())
 
     # The request.
 
@@ -181,27 +150,28 @@ class Dispatcher:
 
     def _head(self, arrival: Arrival, user: str, entry: Entry) -> Head:
         query = parse_query(arrival.query)
-        entry.command, entry.device, entry.type = query.command or "-", query.device or "-", query.device_type or "-"
+        # An unknown name is nothing to count by.
+        entry.command = query.command if query.command in COMMANDS else "-"
+        entry.device, entry.type = query.device or "-", query.device_type or "-"
         if names_another(query.user, user):
             raise BadRequest(Answer(status=403, log={"E": "the User of the query is another one"}))
         head = read_head(query, arrival.header)
         entry.version = int(head.version)
-        if head.command not in self.commands:
-            raise Refused(137, "the command is not supported")
         wait = self.rate.wait(DeviceKey(user, head.device), self.clock.seconds())
         if wait:
             raise Unavailable("too many requests of one device", ceil(wait))
+        if head.command not in self.commands:
+            raise BadRequest(refusal(root_of(head.command), head.version, Refused(137, "the command is not built")))
         return head
 
     async def _call(self, arrival: Arrival, head: Head, user: str) -> Call:
-        agent = _text(arrival.header(b"User-Agent"))[:256]
-        content_type = _text(arrival.header(b"Content-Type")).partition(";")[0].strip().lower()
+        agent = "".join(filter(str.isprintable, content.text(arrival.header(b"User-Agent"))))[:LONGEST_AGENT]
         call = Call(
             device=DeviceKey(user, head.device),
             command=head.command,
             version=head.version,
             policy_key=head.policy_key,
-            content_type=content_type,
+            content_type=content.content_type(arrival.header),
             parameters=head.parameters,
             device_type=head.device_type,
             agent=agent,
@@ -209,12 +179,8 @@ class Dispatcher:
             multipart=head.multipart,
         )
         self.gate(call, await self._device(call))
-        data = arrival.body
-        if _text(arrival.header(b"Content-Encoding")).strip().lower() == "gzip" and data:
-            data = inflate(data, self.limits.bytes)
-        if data and content_type and content_type not in WBXML_TYPES:
-            return evolve(call, raw=self._raw(head.command, content_type, data))
-        return evolve(call, body=self._body(head, data))
+        body = content.read(arrival.body, head, arrival.header, self.limits)
+        return evolve(call, body=body.element, raw=body.raw) if body.element is not None or body.raw else call
 
     async def _device(self, call: Call) -> Device:
         """The partnership, noted as seen; one that is new is written at once."""
@@ -233,56 +199,38 @@ class Dispatcher:
             self.partnerships.seen(device)
         return device
 
-    def _raw(self, command: str, content_type: str, data: bytes) -> bytes:
-        """A body that is no WBXML: a message to send, in the versions that send it so."""
-        if command not in RAW_COMMANDS:
-            raise Refused(101, f"a body of type {content_type[:64]}")
-        return data
-
-    def _body(self, head: Head, data: bytes) -> Element | None:
-        """The document in the body."""
-        if not data:
-            if head.command not in EMPTY_BODY:
-                raise Refused(101, "an empty body")
-            return None
-        try:
-            return wbxml.decode(data, self.limits.wbxml)
-        except wbxml.WBXMLError as error:
-            raise BadRequest(malformed(root_of(head.command), head.version, str(error))) from error
-
     # The answer.
 
     def _failed(self, error: Exception, root: str | None, version: Version | None, entry: Entry) -> Reply:
-        if isinstance(error, UnauthorizedLogin):
-            return Reply(401, {"WWW-Authenticate": f'Basic realm="{self.realm}"'}, b"", entry)
-        if isinstance(error, Unavailable | Busy):
-            entry.fields = {"E": str(error)}
-            return Reply(503, {"Retry-After": str(error.retry_after)}, b"", entry)
+        """The answer to what went wrong; C{version} is C{None} if it did before that was known."""
         if isinstance(error, BadRequest):
-            return self._reply(error.answer, version or Version.V14_0, entry, False)
+            return self._reply(error.answer, entry)
         if isinstance(error, Refused):
-            return self._reply(refusal(root, version, error), version or Version.V14_0, entry, False)
+            return self._reply(refusal(root, version, error), entry)
+        if isinstance(error, UnauthorizedLogin) and version is None:
+            return self._reply(Answer(status=401, headers={"WWW-Authenticate": f'Basic realm="{self.realm}"'}), entry)
+        if isinstance(error, Unavailable | Busy):
+            headers = {"Retry-After": str(error.retry_after)}
+            return self._reply(Answer(status=503, headers=headers, log={"E": str(error)}), entry)
         if isinstance(error, BackendDown):
             self.log.warn("{cmd} of {user} put off: {why}", cmd=entry.command, user=entry.user, why=str(error))
         else:
             self.log.failure("{cmd} of {user} failed", cmd=entry.command, user=entry.user)
         later = Refused(8 if root == "Ping:Ping" else 111, type(error).__name__, http=503, retry_after=RETRY_LATER)
-        return self._reply(refusal(root, version, later), version or Version.V14_0, entry, False)
+        return self._reply(refusal(root, version, later), entry)
 
-    def _reply(self, answer: Answer, version: Version, entry: Entry, compress: bool) -> Reply:
-        entry.fields = {**entry.fields, **answer.log}
+    def _reply(self, answer: Answer, entry: Entry, accepted: bytes | None = None) -> Reply:
+        try:
+            body = answer.raw if answer.element is None else wbxml.encode(answer.element)
+        except wbxml.WBXMLError:
+            if answer.written is not None:
+                answer.written(False)
+            raise
+        entry.fields = answer.log
         headers = {"MS-Server-ActiveSync": SERVER_VERSION, "Cache-Control": "private", **answer.headers}
-        body = answer.raw
-        if answer.element is not None:
-            body = wbxml.encode(answer.element)
-            headers["Content-Type"] = WBXML_TYPES[0]
-        elif body:
-            headers["Content-Type"] = answer.content_type
-        if compress and len(body) >= WORTH_COMPRESSING:
-            body = gzip(body)
+        if body:
+            headers["Content-Type"] = answer.content_type if answer.element is None else content.WBXML
+        packed = content.packed(body, accepted)
+        if packed is not None:
             headers["Content-Encoding"] = "gzip"
-        return Reply(answer.status, headers, body, entry, answer.written)
-
-
-def _text(header: bytes | None) -> str:
-    return (header or b"").decode("latin-1")
+        return Reply(answer.status, headers, body if packed is None else packed, entry, answer.written)

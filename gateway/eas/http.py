@@ -1,61 +1,67 @@
-"""The first lane: device requests on twisted.web. What is parked behind it never sees a request of twisted.web.
+"""The first lane: device requests read by twisted.web. What is parked behind it never sees a request of twisted.web.
 
 A leaner lane may stand beside it: it makes an L{Arrival} and writes a L{Reply}, and that is all it has to know.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
-from ipaddress import IPv4Network, IPv6Network, ip_address
+import re
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from types import MappingProxyType
+from urllib.parse import unquote_to_bytes
 
-from attrs import define, field
-from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
-from twisted.internet.interfaces import IReactorTime
+from attrs import define, field, frozen
+from twisted.internet.defer import CancelledError, ensureDeferred
+from twisted.internet.interfaces import IAddress, IProtocolNegotiationFactory, IReactorTime
+from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import RESPONSES
-from twisted.web.http import Request as HTTPRequest
-from twisted.web.http_headers import Headers
-from twisted.web.resource import NoResource, Resource
-from twisted.web.server import NOT_DONE_YET, Request, Site
+from twisted.web.http import datetimeToString
+from zope.interface import implementer
 
-from gateway.eas.channel import BoundedChannel, BoundedRequest, ChannelLimits
-from gateway.eas.dispatch import Arrival, Dispatcher, Reply
+from gateway.eas.channel import BoundedChannel
+from gateway.eas.dispatch import RETRY_LATER, Arrival, Dispatcher, Reply
+from gateway.eas.incoming import ChannelLimits, DeviceRequest, Incoming
 from gateway.eas.status import REASONS
 
-PATH = b"microsoft-server-activesync"
+PATH = b"/microsoft-server-activesync"
+KNOWN_METHODS = frozenset({b"GET", b"HEAD", b"PUT", b"DELETE", b"TRACE", b"PATCH", b"CONNECT"})
 Networks = Sequence[IPv4Network | IPv6Network]
 
+_PATHS = frozenset({PATH, PATH + b"/default.eas"})
+_AUTHORITY = re.compile(rb"\Ahttps?://[^/?]*", re.IGNORECASE)
+_PHRASES = MappingProxyType({**{status.value: status.phrase for status in HTTPStatus}, **REASONS})
+_TEXT = {"Content-Type": "text/plain; charset=utf-8"}
+_NOBODY = b"This address is for phones: they speak ActiveSync to it.\n"
+_NOTHING = b"There is nothing here. Phones ask for /Microsoft-Server-ActiveSync.\n"
 
-def client_address(request: Request, trusted: Networks) -> str:
-    """The client's address: the peer's, or what a trusted proxy in front says ("unix" for a Unix socket)."""
-    peer = request.getClientAddress()
-    address = peer.host if isinstance(peer, IPv4Address | IPv6Address) else "unix"
-    if not trusted:
-        return address
-    hops = (request.getHeader(b"X-Forwarded-For") or b"").decode("latin-1").split(",")
-    for hop in reversed(hops):
-        if not _within(address, trusted):
+
+def client_address(peer: str, forwarded: bytes | None, trusted: Networks) -> str:
+    """The client's address as text: the peer's, or what trusted proxies in front say in X-Forwarded-For.
+
+    From right to left every proxy is asked for who came before it, for as long as it is trusted.
+    """
+    address = _parsed(peer)
+    if not trusted or address is None:
+        return peer
+    for hop in reversed((forwarded or b"").decode("latin-1").split(",")):
+        if not any(address in network for network in trusted):
             break
-        hop = hop.strip()
-        if not _is_address(hop):
+        before = _parsed(hop.strip())
+        if before is None:
             break
-        address = hop
-    return address
+        address = before
+    return str(address)
 
 
-def _is_address(text: str) -> bool:
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        ip_address(text)
+        address = ip_address(text)
     except ValueError:
-        return False
-    return True
-
-
-def _within(address: str, networks: Networks) -> bool:
-    return _is_address(address) and any(ip_address(address) in network for network in networks)
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 @define(eq=False)
@@ -65,114 +71,107 @@ class TrustedProxies:
     networks: Networks = field(default=())
 
 
-class ActiveSync(Resource):
+def _status(code: int) -> str:
+    """A status with its reason phrase."""
+    return f"{code} {_PHRASES.get(code, 'Unknown')}"
+
+
+@define(eq=False)
+class ActiveSync:
     """The endpoint /Microsoft-Server-ActiveSync ([MS-ASHTTP] 2.2.1.1.1)."""
 
-    isLeaf = True
     log = Logger()
 
-    def __init__(self, dispatcher: Dispatcher, proxies: TrustedProxies) -> None:
-        super().__init__()
-        self.dispatcher = dispatcher
-        self.proxies = proxies
+    dispatcher: Dispatcher
+    proxies: TrustedProxies
 
-    def render(self, request: Request) -> int:
+    def serve(self, request: DeviceRequest, incoming: Incoming, query: bytes) -> None:
         """Answer any method: OPTIONS and POST are served, GET is told so, what is unknown is not implemented."""
-        address = client_address(request, self.proxies.networks)
-        if request.method == b"OPTIONS":
-            answering = ensureDeferred(self.dispatcher.options(request.getHeader, address))
-        elif request.method == b"POST":
-            answering = ensureDeferred(self.dispatcher.post(self._arrival(request, address)))
-        else:
-            known = request.method in (b"GET", b"HEAD", b"PUT", b"DELETE", b"TRACE", b"PATCH")
-            request.setResponseCode(405 if known else 501)
-            request.setHeader(b"Allow", b"OPTIONS,POST")
-            request.setHeader(b"Content-Length", b"0")
-            request.finish()
-            return NOT_DONE_YET
-        if isinstance(request, BoundedRequest):
-            request.slim()
-        self._await(request, answering)
-        return NOT_DONE_YET
-
-    def _arrival(self, request: Request, address: str) -> Arrival:
-        assert request.content is not None
-        headers = request.requestHeaders
-        return Arrival(
-            query=request.uri.partition(b"?")[2],
-            header=partial(_first, headers),
-            body=request.content.read(),
-            address=address,
-        )
-
-    def _await(self, request: Request, answering: Deferred[Reply]) -> None:
-        gone = request.notifyFinish()
-        gone.addErrback(lambda _: answering.cancel())
-        answering.addCallback(partial(self._write, request))
-        answering.addErrback(partial(self._broken, request))
-
-    def _write(self, request: Request, reply: Reply) -> None:
-        live = not request._disconnected
-        if live:
-            reason = REASONS.get(reply.status)
-            request.setResponseCode(reply.status, reason.encode() if reason else RESPONSES.get(reply.status))
-            for name, value in reply.headers.items():
-                request.setHeader(name.encode(), value.encode())
-            if not reply.body and "Content-Type" not in reply.headers:
-                # twisted.web would put text/html there, which breaks devices.
-                request.defaultContentType = None
-            request.setHeader(b"Content-Length", str(len(reply.body)).encode())
-            request.write(reply.body)
-            request.finish()
-        if reply.written is not None:
-            reply.written(live)
-        clock = self.dispatcher.clock
-        self.dispatcher.access.write(reply.entry, reply.status if live else 0, len(reply.body), clock.seconds())
-
-    def _broken(self, request: Request, failure: Failure) -> None:
-        if failure.check(CancelledError):
+        method, fields = incoming.method, incoming.fields
+        if method not in (b"OPTIONS", b"POST"):
+            self.say(request, 405 if method in KNOWN_METHODS else 501, _NOBODY, method, {"Allow": "OPTIONS,POST"})
             return
-        self.log.failure("an answer could not be written", failure=failure)
-        if not request._disconnected:
-            request.loseConnection()
+        address = client_address(request.peer, fields.get(b"X-Forwarded-For"), self.proxies.networks)
+        if method == b"OPTIONS":
+            answering = ensureDeferred(self.dispatcher.options(fields.get, address))
+        else:
+            arrival = Arrival(query, fields.get, incoming.content.read(), address)
+            answering = ensureDeferred(self.dispatcher.post(arrival))
+        if not answering.called:
+            request.lost = answering.cancel
+        answering.addCallbacks(self._answer, self._broken, (request,), {}, (request,))
+
+    def say(
+        self, request: DeviceRequest, code: int, text: bytes, method: bytes = b"", headers: Mapping[str, str] = _TEXT
+    ) -> None:
+        """Answer who is no device."""
+        date = {"Date": datetimeToString(self.dispatcher.now()).decode()}
+        request.respond(_status(code), {**date, **_TEXT, **headers}, b"" if method == b"HEAD" else text)
+        request.finish()
+
+    def _answer(self, reply: Reply, request: DeviceRequest) -> None:
+        """Write a reply and tell who wants to know, before the connection's next request is looked at."""
+        try:
+            date = datetimeToString(self.dispatcher.now()).decode()
+            live = request.respond(_status(reply.status), {"Date": date, **reply.headers}, reply.body)
+            self._account(reply, live)
+        except Exception:
+            self.log.failure("an answer could not be accounted for")
+        finally:
+            request.finish()
+
+    def _account(self, reply: Reply, live: bool) -> None:
+        try:
+            if reply.written is not None:
+                reply.written(live)
+        finally:
+            http, sent = (reply.status, len(reply.body)) if live else (0, 0)
+            self.dispatcher.access.write(reply.entry, http, sent, self.dispatcher.clock.seconds())
+
+    def _broken(self, failure: Failure, request: DeviceRequest) -> None:
+        """There is no reply: the client left, or else this is a fault of ours."""
+        if not failure.check(CancelledError):
+            self.log.failure("a request could not be answered", failure=failure)
+            request.respond(_status(503), {"Retry-After": str(RETRY_LATER)}, b"")
+        request.finish()
 
 
-def _first(headers: Headers, name: bytes) -> bytes | None:
-    values = headers.getRawHeaders(name)
-    return values[0] if values else None
+@frozen
+class Root:
+    """The paths: there is one, in any case of letters, also with a trailing slash or default.eas."""
+
+    active_sync: ActiveSync
+
+    def serve(self, request: DeviceRequest, incoming: Incoming) -> None:
+        """Have a request answered."""
+        path, _, query = _AUTHORITY.sub(b"", incoming.target, count=1).partition(b"?")
+        if unquote_to_bytes(path).lower().rstrip(b"/") in _PATHS:
+            self.active_sync.serve(request, incoming, query)
+        else:
+            self.active_sync.say(request, 404, _NOTHING, incoming.method)
 
 
-class Root(Resource):
-    """The tree of paths; names are compared without regard to case."""
+@implementer(IProtocolNegotiationFactory)
+class DeviceSite(Factory):
+    """Makes the connections of the lane. C{idle_timeout} in seconds is for connections without a request."""
 
-    def __init__(self, active_sync: ActiveSync) -> None:
-        super().__init__()
-        self.active_sync = active_sync
+    noisy = False
 
-    def getChild(self, path: bytes, request: Request) -> Resource:
-        """The endpoint, also with a trailing slash or default.eas; nothing else is here."""
-        rest = [part.lower() for part in request.postpath or [] if part]
-        if path.lower() == PATH and rest in ([], [b"default.eas"]):
-            return self.active_sync
-        return NoResource()
+    def __init__(self, root: Root, clock: IReactorTime, limits: ChannelLimits, idle_timeout: float | None) -> None:
+        self.serve = root.serve
+        self.clock = clock
+        self.limits = limits
+        self.idle_timeout = idle_timeout
 
+    def buildProtocol(self, addr: IAddress | None) -> BoundedChannel:
+        """A connection."""
+        return BoundedChannel(self)
 
-class QuietSite(Site):
-    """A site without the common log format: the access line is ours."""
-
-    def log(self, request: HTTPRequest) -> None:
-        """Write nothing."""
+    def acceptableProtocols(self) -> list[bytes]:
+        """What TLS may negotiate: this lane speaks HTTP/1.1 and nothing else."""
+        return [b"http/1.1"]
 
 
-def make_site(
-    root: Resource,
-    clock: IReactorTime,
-    limits: ChannelLimits,
-    idle_timeout: float | None,
-    channel: type = BoundedChannel,
-) -> Site:
-    """The factory of the lane's connections; C{idle_timeout} in seconds is for connections without a request."""
-    site = QuietSite(root, requestFactory=BoundedRequest, timeout=idle_timeout, reactor=clock)
-    site.protocol = type("Channel", (channel,), {"limits": limits})  # type: ignore[method-assign]
-    site.displayTracebacks = False
-    return site
+def make_site(root: Root, clock: IReactorTime, limits: ChannelLimits, idle_timeout: float | None) -> DeviceSite:
+    """The factory of the lane's connections."""
+    return DeviceSite(root, clock, limits, idle_timeout)

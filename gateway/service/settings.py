@@ -6,9 +6,9 @@ from gateway.config import Config
 from gateway.core.berths import BerthLimits
 from gateway.core.heartbeat import HeartbeatLimits
 from gateway.eas import policydoc, wbxml
-from gateway.eas.channel import ChannelLimits
-from gateway.eas.dispatch import BodyLimits
+from gateway.eas.content import BodyLimits
 from gateway.eas.gate import Rules
+from gateway.eas.incoming import ChannelLimits
 from gateway.eas.ping import PingLimits
 from gateway.eas.syncbody import SyncLimits
 from gateway.model import Mode

@@ -1,0 +1,184 @@
+"""One request of a device on its way: from its head to the answer, holding no more than each stage needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, Protocol
+
+from attrs import define, field, frozen
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+from twisted.web.iweb import INonQueuedRequestFactory
+from zope.interface import provider
+
+#: Larger bodies wait in a file until they are complete, in bytes.
+IN_MEMORY = 100_000
+
+
+@frozen
+class ChannelLimits:
+    """Seconds for TLS handshake and request head, bytes of the head and of the body."""
+
+    header_timeout: float = 30.0
+    header_bytes: int = 16384
+    body_bytes: int = 64 * 1024 * 1024
+
+
+@define(eq=False)
+class Fields:
+    """The header fields of a request by their lower-cased names; a repeated one is joined with commas."""
+
+    _values: dict[bytes, bytes] = field(init=False, factory=dict)
+
+    def addRawHeader(self, name: bytes, value: bytes) -> None:
+        """Take a field: twisted.web calls this."""
+        name = name.lower()
+        there = self._values.get(name)
+        self._values[name] = value if there is None else there + b", " + value
+
+    def getRawHeaders(self, name: bytes) -> list[bytes] | None:
+        """The value as a list of one, or C{None}: twisted.web asks for C{Expect}."""
+        value = self._values.get(name.lower())
+        return None if value is None else [value]
+
+    def get(self, name: bytes) -> bytes | None:
+        """The value of a field, or C{None}."""
+        return self._values.get(name.lower())
+
+
+@frozen
+class Incoming:
+    """A request that is complete: what its line, its header and its body say. C{content} is closed by the giver."""
+
+    method: bytes
+    target: bytes
+    fields: Fields
+    content: IO[bytes]
+
+
+class Doorway(Protocol):
+    """Where the requests of a connection go, and the limits and the time that hold for it."""
+
+    limits: ChannelLimits
+    idle_timeout: float | None
+    clock: IReactorTime
+
+    def serve(self, request: DeviceRequest, incoming: Incoming) -> None:
+        """Have a request answered, sooner or later, by L{DeviceRequest.respond} and L{DeviceRequest.finish}."""
+
+
+class Channel(Protocol):
+    """What a request needs of its connection."""
+
+    persistent: bool
+    door: Doorway
+
+    def getPeer(self) -> Any:
+        """The address of the other end."""
+
+    def refuse(self, status: bytes) -> None:
+        """Answer without reading on."""
+
+    def writeSequence(self, data: Sequence[bytes]) -> None:
+        """Write to the client."""
+
+    def requestDone(self, request: DeviceRequest) -> None:
+        """The answer is complete."""
+
+
+@provider(INonQueuedRequestFactory)
+@define(eq=False)
+class DeviceRequest:
+    """One request of a device; once it is handed over, nothing of it is kept but the way back.
+
+    What twisted.web calls has its names. C{lost} is called when the connection is gone before the answer.
+    """
+
+    channel: Channel | None
+    requestHeaders: Fields | None = field(init=False, factory=Fields)
+    received: int = field(init=False, default=0)
+    sent: int = field(init=False, default=0)
+    patience: float = field(init=False, default=0.0)
+    lost: Callable[[], None] | None = field(init=False, default=None)
+    _content: IO[bytes] | None = field(init=False, default=None)
+
+    # What the channel calls.
+
+    def parseCookies(self) -> None:
+        """Nobody asks for cookies."""
+
+    def gotLength(self, length: int | None) -> None:
+        """The head is complete. What comes without credentials is refused whatever it says, so it is not kept."""
+        if self.requestHeaders is None or self.requestHeaders.get(b"Authorization") is None:
+            return
+        if length is not None and length <= IN_MEMORY:
+            self._content = BytesIO()
+        else:
+            self._content = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 (closed when it is handed over or lost)
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Take a part of the body."""
+        self.received += len(data)
+        channel = self.channel
+        assert channel is not None
+        if self.received > channel.door.limits.body_bytes:
+            channel.refuse(b"413 Content Too Large")
+        elif self._content is not None:
+            self._content.write(data)
+
+    def requestReceived(self, method: bytes, target: bytes, version: bytes) -> None:
+        """The request is complete: hand it over."""
+        channel, fields, content = self.channel, self.requestHeaders, self._content or BytesIO()
+        assert channel is not None and fields is not None
+        self.requestHeaders = self._content = None
+        content.seek(0)
+        with content:
+            channel.door.serve(self, Incoming(method, target, fields, content))
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The connection is gone: whoever works on an answer may stop."""
+        self.channel = self.requestHeaders = None
+        if self._content is not None:
+            self._content.close()
+        lost, self.lost = self.lost, None
+        if lost is not None:
+            lost()
+
+    # What the answering side calls.
+
+    @property
+    def peer(self) -> str:
+        """The address of the other end, or C{"unix"} for a socket without one."""
+        assert self.channel is not None
+        return host_of(self.channel.getPeer())
+
+    def respond(self, status: str, headers: Mapping[str, str], body: bytes) -> bool:
+        """Write the answer; whether there was a connection to write it to. C{status} is code and reason phrase."""
+        channel = self.channel
+        if channel is None:
+            return False
+        lines = [f"HTTP/1.1 {status}", *(f"{name}: {_one_line(value)}" for name, value in headers.items())]
+        lines.append(f"Content-Length: {len(body)}")
+        if not channel.persistent:
+            lines.append("Connection: close")
+        head = "\r\n".join(lines).encode("utf-8", "replace")
+        self.sent = len(body)
+        channel.writeSequence((head, b"\r\n\r\n", body))
+        return True
+
+    def finish(self) -> None:
+        """The answer is complete: the connection is free for the next request."""
+        channel, self.channel, self.lost = self.channel, None, None
+        if channel is not None:
+            channel.requestDone(self)
+
+
+def host_of(peer: Any) -> str:
+    """The address in an L{twisted.internet.interfaces.IAddress}, or C{"unix"} if it has none."""
+    return str(getattr(peer, "host", "unix"))
+
+
+def _one_line(value: str) -> str:
+    return value if value.isprintable() else "".join(c if c.isprintable() else " " for c in value)
