@@ -122,8 +122,8 @@ def _new(item: Attached, server_id: str) -> Element:
     part = item.part
     content_id = part.fields.raw("content-id").strip("<> ")[:1000]
     location = part.fields.raw("content-location")[:1000]
-    disposition = part.disposition[0]
-    inline = disposition != "attachment" and bool(content_id or location) and (item.related or disposition == "inline")
+    # Some programs call the pictures of their HTML attachments, so what they are related to counts more.
+    inline = bool(content_id or location) and (item.related or part.disposition[0] == "inline")
     return Element(
         "AirSyncBase:Attachment",
         Element("AirSyncBase:DisplayName", name(part)),

@@ -186,13 +186,13 @@ def addresses(value: str) -> Iterator[Address]:
         if text == ":" and angle is None:
             name, comments, lost = [], [], ""
             continue
-        made = _address(lost, name, comments, angle)
+        made = _taken(lost, name, comments, angle)
+        lost = ""
         # "Doe, Jane <j@example.org>" without quotes: the comma belongs to the name.
-        if text == "," and made and not made.spec and len(lost) < MAX_LOST:
-            lost = made.name + ", "
-        elif made:
-            yield made
-            lost = ""
+        if text == "," and len(made) == 1 and not made[0].spec and len(made[0].name) < MAX_LOST:
+            lost = made[0].name + ", "
+        else:
+            yield from made
         name, comments, angle = [], [], None
 
 
@@ -206,14 +206,15 @@ def _tokens(value: str) -> Iterator[tuple[str, str]]:
     yield "mark", ";"
 
 
-def _address(lost: str, name: list[str], comments: list[str], angle: str | None) -> Address | None:
-    """One address of its tokens; C{lost} is what stood before it up to a comma."""
+def _taken(lost: str, name: list[str], comments: list[str], angle: str | None) -> list[Address]:
+    """What the tokens of one address give; C{lost} is a name that stood before it, with its comma."""
     text = "".join(name).strip()
     if angle is not None and (angle.strip() or text):
-        return Address(_name(lost + text) or _name(" ".join(comments)), _spec(angle))
-    if "@" in text and not lost:
-        return Address(_name(" ".join(comments)), _spec(text))
-    return Address(_name(lost + text), "") if lost or text else None
+        return [Address(_name(lost + text) or _name(" ".join(comments)), _spec(angle))]
+    alone = [Address(_name(lost).rstrip(","), "")] if lost else []
+    if "@" in text:
+        return [*alone, Address(_name(" ".join(comments)), _spec(text))]
+    return [Address(_name(lost + text), "")] if text else alone
 
 
 def _name(text: str) -> str:

@@ -22,7 +22,8 @@ from lxml import etree
 from twisted.logger import Logger
 
 MAX_SOURCE = 2**20
-"""Characters of HTML that are laid out as text: at most about 0.3 s of CPU. (A common mail has below 100,000.)"""
+"""Characters of HTML that are laid out as text: 0.3 s of CPU, 0.8 s for nothing but C{<}. A common mail has below
+100,000 of them."""
 
 _CHUNK = 2**15
 _MAX_QUOTES = 8

@@ -68,8 +68,13 @@ class ListedTests(SynchronousTestCase):
         self.assertEqual((found["ContentId"], found["IsInline"]), ("logo@example.org", "1"))
         self.assertEqual(list(found)[-2:], ["ContentId", "IsInline"])
 
+    def test_relatedFile(self) -> None:
+        """A picture of a HTML text is inline also where the sender called it an attachment."""
+        file = part("image/png", "x", "Content-ID: <a>", "Content-Disposition: attachment; filename=a.png")
+        self.assertEqual(shown(listed(multipart("related", part("text/html", "x"), file))[0])["IsInline"], "1")
+
     def test_notInline(self) -> None:
-        """A file with a ContentId, as some programs give to each, is not inline if it is an attachment."""
+        """A file with a ContentId, as some programs give to each, is not inline if it is related to nothing."""
         file = part("image/png", "x", "Content-ID: <a>", "Content-Disposition: attachment; filename=a.png")
         found = shown(listed(multipart("mixed", TEXT, file))[0])
         self.assertEqual(found["ContentId"], "a")

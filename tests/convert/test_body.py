@@ -149,6 +149,12 @@ class TruncationTests(SynchronousTestCase):
         self.assertEqual(found["Truncated"], "1")
         self.assertGreater(int(found["EstimatedDataSize"]), len(found["Data"]))
         self.assertEqual(body(raw, HTML).get("Truncated"), None)
+        self.assertTrue(body(raw, asked(BodyPreference(1, 5, all_or_none=True)), whole=True).get("Data"))
+
+    def test_declaredCharset(self) -> None:
+        """HTML that names another charset than it is sent in says UTF-8."""
+        raw = part("text/html; charset=iso-8859-1", b'<meta charset="iso-8859-1">\xe4')
+        self.assertEqual(data(raw, HTML), '<meta charset="utf-8">ä')
 
     def test_joined(self) -> None:
         """The texts of a mail in several parts are sent as one, and cut as one."""

@@ -71,6 +71,7 @@ class ToTextTests(SynchronousTestCase):
         for tag in ("div", "b", "table><tr><td", "blockquote", "ul><li", "span"):
             self.assertIn("deep", laid_out(f"<{tag}>" * 10_000 + "deep"), tag)
         self.assertIn("deep", laid_out("<div>" * 100_000 + "deep"))
+        self.assertLess(len(laid_out("<blockquote>a" * 1000)), 50_000)
         self.assertLess(time.process_time() - started, 10)
 
     def test_large(self) -> None:

@@ -48,6 +48,8 @@ class OutlineTests(SynchronousTestCase):
         """An alternative that is no text to read, as a calendar, is no attachment either."""
         found = of(multipart("alternative", TEXT, part("text/enriched", "e"), HTML, CALENDAR))
         self.assertEqual(found.attachments, ())
+        file = part("text/csv", "x", "Content-Disposition: attachment; filename=x.csv")
+        self.assertEqual(len(of(multipart("alternative", TEXT, file)).attachments), 1)
         assert found.calendar is not None
         self.assertEqual(found.calendar.content(), b"calendar")
 
