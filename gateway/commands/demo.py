@@ -25,7 +25,7 @@ from zope.interface import implementer
 from gateway.commands.gateway_socket import GatewaySocket, NotRunning
 from gateway.config import load
 from gateway.simulator import events
-from gateway.simulator.connection import HTTPLine, Route, make_agent
+from gateway.simulator.connection import Connections, HTTPLine, Route
 from gateway.simulator.device import Device, Outcome
 from gateway.simulator.heartbeat import Heartbeat, HeartbeatSet
 from gateway.simulator.line import Account
@@ -234,7 +234,7 @@ async def _story(reactor: Any, story: Story, gateway: Gateway) -> None:
     story.tell(f"operator: twistd -n pushgw is ready, HTTPS {https}, SMTP {smtp}")
     account, waiting = Account(USER, PASSWORD, DEVICE), Waiting(reactor)
     trust = Trust([Certificate.loadPEM((gateway.folder / "certificate.pem").read_bytes())])
-    agent = make_agent(Route(reactor, trust, {}))
+    agent = Connections(Route(reactor, trust)).agent
     line = HTTPLine(account, f"https://{https}/Microsoft-Server-ActiveSync", agent, reactor)
     phone = Device(account, line, reactor, waiting, Heartbeat(HeartbeatSet.fixed(HEARTBEAT)))
     life = phone.start().addErrback(waiting.over)

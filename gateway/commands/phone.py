@@ -17,7 +17,7 @@ from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
 from gateway.simulator import events
-from gateway.simulator.connection import HTTPLine, Route, make_agent
+from gateway.simulator.connection import Connections, HTTPLine, Route
 from gateway.simulator.device import Device, Outcome
 from gateway.simulator.heartbeat import Heartbeat, HeartbeatSet
 from gateway.simulator.journal import Journal, describe
@@ -95,10 +95,10 @@ async def run(settings: Settings, reactor: ReactorBase) -> Outcome:
         lambda: reactor.callLater(0, phone.stop),
         Journal(lambda line: click.echo(line, err=True), time.time) if settings.verbose else None,
     )
-    agent = make_agent(Route(reactor, settings.trust, detours))
+    connections = Connections(Route(reactor, settings.trust, detours))
     phone = Device(
         settings.account,
-        HTTPLine(settings.account, settings.url, agent, reactor, settings.compact),
+        HTTPLine(settings.account, settings.url, connections.agent, reactor, settings.compact),
         reactor,
         console,
         Heartbeat(settings.heartbeats),
@@ -111,6 +111,7 @@ async def run(settings: Settings, reactor: ReactorBase) -> Outcome:
     if settings.duration is not None:
         reactor.callLater(settings.duration, phone.stop)
     outcome = await phone.start()
+    await connections.close()
     if network is not None:
         await network.stop()
     if outcome is Outcome.STOPPED and console.wakeups < (settings.wakeups or 0):

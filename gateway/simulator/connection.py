@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from base64 import b64encode
 from collections.abc import Mapping
+from functools import partial
 
 from attrs import define, field
 from OpenSSL import SSL
@@ -61,12 +62,24 @@ class Route:
         return endpoint
 
 
-def make_agent(route: Route, connections: int = 4) -> IAgent:
-    """An agent for any number of phones; C{connections} is how many idle ones it keeps open."""
-    pool = HTTPConnectionPool(route.reactor)
-    pool.maxPersistentPerHost = connections
-    agent: IAgent = Agent.usingEndpointFactory(route.reactor, route, pool)
-    return agent
+@define(eq=False)
+class Connections:
+    """The connections of any number of phones; C{idle} is how many unused ones to one host are kept open."""
+
+    route: Route
+    idle: int = 4
+    agent: IAgent = field(init=False)
+    _pool: HTTPConnectionPool = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._pool = HTTPConnectionPool(self.route.reactor)
+        self._pool.maxPersistentPerHost = self.idle
+        self.agent = Agent.usingEndpointFactory(self.route.reactor, self.route, self._pool)
+
+    def close(self) -> Deferred[None]:
+        """Close the unused ones; fires when that is done."""
+        closing: Deferred[None] = self._pool.closeCachedConnections()
+        return closing
 
 
 @implementer(ILine)
@@ -118,7 +131,10 @@ class HTTPLine:
         answer: Deferred[IResponse] = self._agent.request(method, url.encode("ascii"), headers, producer)
         whole: Deferred[Reply] = answer.addCallback(_whole)
         whole.addTimeout(timeout, self._clock, _timed_out)
-        return whole.addErrback(_translate)
+        # One of its own, because a request that is cancelled may end as if its connection had broken.
+        result: Deferred[Reply] = Deferred(partial(_drop, whole))
+        whole.addErrback(_translate).addBoth(partial(_settle, result))
+        return result
 
 
 @implementer(IBodyProducer)
@@ -213,11 +229,27 @@ def _timed_out(result: object, timeout: float) -> object:
     raise TimeoutError(f"no answer within {timeout:g} s")
 
 
+def _drop(whole: Deferred[Reply], result: Deferred[Reply]) -> None:
+    """The result is not wanted any more: say so first, and then drop the request, however that ends."""
+    result.errback(CancelledError())
+    whole.cancel()
+
+
+def _settle(result: Deferred[Reply], outcome: Reply | Failure) -> None:
+    """Hand the outcome of a request over, unless it was cancelled."""
+    if result.called:
+        return
+    if isinstance(outcome, Failure):
+        result.errback(outcome)
+    else:
+        result.callback(outcome)
+
+
 def _translate(failure: Failure) -> Failure:
-    """A failure of Twisted's client in the words of the simulator; what was cancelled stays cancelled."""
-    reasons = list(_reasons(failure.value))
-    if any(isinstance(reason, (CancelledError, Garbled)) for reason in reasons):
-        return Failure(next(r for r in reasons if isinstance(r, (CancelledError, Garbled))))
+    """A failure of Twisted's client in the words of the simulator."""
+    reasons = _reasons(failure.value)
+    if isinstance(reasons[0], Garbled):
+        return failure
     for reason in reasons:
         if isinstance(reason, (SSL.Error, VerificationError)) and _is_distrust(reason):
             return Failure(Untrusted(f"the certificate of the server is not trusted: {_text(reason)}"))

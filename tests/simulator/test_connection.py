@@ -8,7 +8,7 @@ import zlib
 from OpenSSL import SSL
 from service_identity import VerificationError
 from treq.testing import RequestTraversalAgent
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.error import ConnectionLost, ConnectionRefusedError, DNSLookupError
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -174,21 +174,19 @@ class LineTests(SynchronousTestCase):
 
 
 @implementer(IAgent)
-class Failing:
-    """An agent that fails."""
+class Waiting:
+    """An agent whose answer is at hand."""
 
-    def __init__(self, error: Exception) -> None:
-        self.error = error
+    def __init__(self, answer: Deferred) -> None:
+        self.answer = answer
 
     def request(self, method, uri, headers=None, bodyProducer=None) -> Deferred:
-        d: Deferred = Deferred()
-        d.errback(self.error)
-        return d
+        return self.answer
 
 
 class FailureTests(SynchronousTestCase):
     def failing(self, error: Exception) -> Failure:
-        line = HTTPLine(ACCOUNT, URL, Failing(error), Clock())
+        line = HTTPLine(ACCOUNT, URL, Waiting(fail(error)), Clock())
         return self.failureResultOf(line.options(60))
 
     def wrapped(self, error: Exception) -> Exception:
@@ -211,8 +209,13 @@ class FailureTests(SynchronousTestCase):
             self.failing(self.wrapped(error)).trap(Untrusted)
 
     def test_cancelled(self) -> None:
-        """What was cancelled inside stays cancelled."""
-        self.failing(self.wrapped(CancelledError())).trap(CancelledError)
+        """A request that is cancelled fails as that, even if the client says that its connection broke."""
+        waiting: Deferred = Deferred(lambda d: d.errback(self.wrapped(ConnectionLost())))
+        line = HTTPLine(ACCOUNT, URL, Waiting(waiting), Clock())
+        d = line.options(60)
+        d.cancel()
+        self.failureResultOf(d, CancelledError)
+        self.assertTrue(waiting.called)
 
 
 class RouteTests(SynchronousTestCase):

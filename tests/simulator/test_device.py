@@ -25,12 +25,7 @@ from gateway.simulator.heartbeat import WORKED_EXAMPLE, Heartbeat, HeartbeatSet
 from gateway.simulator.line import Account, ILine, Reply
 from gateway.simulator.memory import Memory
 from gateway.simulator.synchroniser import Habits
-from tests.simulator.toy import ARCHIVE, INBOX, Notes, ToyFolder, ToyLine, ToyServer, reply, status
-
-
-def ping(number: int, **extra: int) -> Element:
-    """The answer to a Ping with that Status and a limit."""
-    return Element("Ping:Ping", Element("Ping:Status", number), *(Element(f"Ping:{k}", v) for k, v in extra.items()))
+from tests.simulator.toy import ARCHIVE, INBOX, Notes, ToyFolder, ToyLine, ToyServer, ping, reply, status
 
 
 class DeviceTestCase(SynchronousTestCase):

@@ -33,6 +33,11 @@ def status(command: str, number: int) -> Element:
     return Element(f"{page}:{command}", Element(f"{page}:Status", number))
 
 
+def ping(number: int, **extra: int) -> Element:
+    """The answer to a Ping with that Status and a limit."""
+    return Element("Ping:Ping", Element("Ping:Status", number), *(Element(f"Ping:{k}", v) for k, v in extra.items()))
+
+
 @define(eq=False)
 class ToyFolder:
     """A mail folder: what happened to its items, in order, and how far each key has come."""
