@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from attrs import define, field, frozen
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
-from gateway.convert.message import ConversionError, amendment
 from gateway.eas.call import Answer, Call, Refused, Version
+from gateway.eas.clientwork import Work, answered, prepared
 from gateway.eas.collection import Collection, Command, Verb, item_id
 from gateway.eas.gate import Rules
 from gateway.eas.options import Malformed
@@ -18,7 +17,6 @@ from gateway.eas.policydoc import restrict
 from gateway.eas.rendering import Rendering, Run
 from gateway.eas.syncanswer import (
     BAD_KEY,
-    CONVERSION,
     FAILED,
     NO_FOLDER,
     NOT_FOUND,
@@ -36,13 +34,11 @@ from gateway.eas.turns import Turns, shielded
 from gateway.element import Element
 from gateway.interfaces import BackendDown, ILedger, IMailbox, IReporter
 from gateway.model import (
-    Amend,
     DeviceKey,
     Folder,
     FolderType,
     Intent,
     Item,
-    Remove,
     SyncOptions,
     SyncOutcome,
     SyncRequest,
@@ -57,19 +53,6 @@ class Plan:
     folder: Folder | None
     options: SyncOptions | None = None
     trash: int | None = None
-
-
-@frozen
-class Work:
-    """The client commands of a collection: those for the ledger, and which of the request they were.
-
-    C{refused} holds the Status of commands that fail without it, by their place in the request. A command that the
-    ledger may get depends on the bytes of the request alone, so that results kept for a repetition fit it.
-    """
-
-    commands: tuple[Amend | Remove, ...]
-    places: tuple[int, ...]
-    refused: Mapping[int, int]
 
 
 @define(eq=False)
@@ -255,22 +238,7 @@ class Serving:
 
     async def _work(self, commands: Sequence[Command], folder: Folder) -> Work:
         wanted = [item_id(command.id, folder.id) for command in commands if command.verb is Verb.CHANGE]
-        known = await self._items(folder, [id for id in wanted if id is not None])
-        states: dict[int, tuple[str, Mapping[str, Any]]] = {id: (item.state, item.extra) for id, item in known.items()}
-        given: list[Amend | Remove] = []
-        places: list[int] = []
-        refused: dict[int, int] = {}
-        for place, command in enumerate(commands):
-            if command.verb is Verb.FETCH:
-                continue
-            status = refusal(command, folder)
-            if status is None:
-                made, status = _ledger_command(command, item_id(command.id, folder.id) or 0, states)
-                given.append(made)
-                places.append(place)
-            if status is not None:
-                refused[place] = status
-        return Work(tuple(given), tuple(places), refused)
+        return prepared(commands, folder, await self._items(folder, [id for id in wanted if id is not None]))
 
     async def _items(self, folder: Folder, ids: Sequence[int]) -> dict[int, Item]:
         if not ids:
@@ -285,7 +253,7 @@ class Serving:
             key = "0" if outcome.status == BAD_KEY else collection.key
             return Part(collection, outcome.status, key, item_class=folder.type.item_class)
         options = self._restricted(outcome.options)
-        responses = _responses(collection.commands, work, outcome)
+        responses = answered(collection.commands, work, outcome)
         responses += await self._fetched(collection.commands, folder, options)
         return Part(
             collection,
@@ -314,41 +282,3 @@ class Serving:
             else:
                 found.append(Response(Verb.FETCH, name, SUCCESS, data=Element("AirSync:ApplicationData", *data)))
         return found
-
-
-def refusal(command: Command, folder: Folder) -> int | None:
-    """The Status of a command that fails by what it is, or C{None}: mails are not added, and are no series."""
-    if command.verb is Verb.ADD:
-        return CONVERSION
-    if item_id(command.id, folder.id) is None:
-        return NOT_FOUND
-    if command.instance or (command.verb is Verb.CHANGE and command.data is None):
-        return CONVERSION
-    return None
-
-
-def _ledger_command(
-    command: Command, item: int, states: dict[int, tuple[str, Mapping[str, Any]]]
-) -> tuple[Amend | Remove, int | None]:
-    """The command for the ledger, and the Status if it cannot be done; then it is one that changes nothing."""
-    if command.verb is Verb.DELETE:
-        return Remove(item), None
-    assert command.data is not None
-    state, extra = states.get(item, ("", {}))
-    try:
-        add, remove, changed = amendment(command.data, state, extra)
-    except ConversionError:
-        return Amend(item), CONVERSION
-    states[item] = ("".join(sorted((set(state) | set(add)) - set(remove))), extra if changed is None else changed)
-    return Amend(item, add, remove, changed), None
-
-
-def _responses(commands: Sequence[Command], work: Work, outcome: SyncOutcome) -> list[Response]:
-    """The answers to Add, Change and Delete: those that failed, and every Add."""
-    statuses = {work.places[result.index]: result.status for result in outcome.results}
-    statuses = {place: status for place, status in statuses.items() if status != SUCCESS}
-    statuses.update(work.refused)
-    return [
-        Response(commands[place].verb, commands[place].id, status, commands[place].item_class)
-        for place, status in sorted(statuses.items())
-    ]

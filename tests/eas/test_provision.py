@@ -10,8 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.eas.call import Answer, Refused, Version
 from gateway.eas.gate import Gate, Rules
+from gateway.eas.phases import WAP, WBXML
 from gateway.eas.policydoc import Policy, wap_document
-from gateway.eas.provision import LARGEST_KEY, WAP, WBXML, Provision, random_key
+from gateway.eas.provision import LARGEST_KEY, Provision, random_key
 from gateway.element import Element
 from gateway.interfaces import BackendDown
 from gateway.model import Device, DeviceKey, PolicyState, Wipe, WipeState
