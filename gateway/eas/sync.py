@@ -233,6 +233,8 @@ class Serving:
             return
         try:
             await self.sync.ledger.done(await self.sync.mailbox.carry_out(intents))
+        except CancelledError:
+            raise
         except Exception:
             self.sync.log.failure("{count} changes of files are left to be done", count=len(intents))
 
