@@ -232,7 +232,11 @@ class MailFiles:
             with self.root.directory(user, "", "tmp") as tmp, self.root.directory(user, "", "new") as new:
                 name = self._unique()
                 _write(tmp, name, message)
-                os.rename(name, name, src_dir_fd=tmp, dst_dir_fd=new)
+                try:
+                    os.rename(name, name, src_dir_fd=tmp, dst_dir_fd=new)
+                except OSError:
+                    os.unlink(name, dir_fd=tmp)
+                    raise
                 os.fsync(new)
         except OSError as error:
             raise BackendDown(f"delivering to {user}: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -38,6 +39,7 @@ DIRECTORY = int(
 
 READ_SIZE = 65_536
 READS_PER_TURN = 4
+LARGEST_EVENT = 16 + 256
 
 
 class Event(NamedTuple):
@@ -115,7 +117,7 @@ class Inotify:
                 return
 
     def _read(self) -> bool:
-        """One read; false when there was nothing (any more)."""
+        """One read; false when nothing was left after it."""
         if self._seen is None:
             return False
         try:
@@ -123,7 +125,7 @@ class Inotify:
         except BlockingIOError:
             return False
         self._seen([Event(*event) for event in parse_events(data)])
-        return True
+        return len(data) > READ_SIZE - LARGEST_EVENT  # otherwise the kernel had no further event to fill it with
 
     def fileno(self) -> int:
         """The descriptor for the reactor; -1 once closed."""
@@ -144,7 +146,7 @@ class Inotify:
 class NoEvents:
     """What is used where inotify cannot be had: nothing is ever watched, so that everything is looked at by time."""
 
-    why: OSError
+    why: OSError = field(factory=lambda: OSError(errno.EMFILE, "inotify is not used"))
 
     def start(self, seen: Callable[[Sequence[Event]], None]) -> None:
         """Nothing will be seen."""

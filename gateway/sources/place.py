@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from attrs import define, field
 
 from gateway.sources.names import split
@@ -80,10 +82,12 @@ class Place:
             del self.held[base]
             self.news[base] = None
 
-    def take(self) -> dict[str, Location | None]:
-        """What is to be written down now; it is no longer pending."""
-        taken, self.news = self.news, {}
-        return taken
+    def take(self, most: int) -> dict[str, Location | None]:
+        """What is to be written down now, at most so many mails; it is no longer pending."""
+        if len(self.news) <= most:
+            taken, self.news = self.news, {}
+            return taken
+        return {base: self.news.pop(base) for base in list(islice(self.news, most))}
 
     def put_back(self, taken: dict[str, Location | None]) -> None:
         """What was taken could not be written down; newer news of the same mail stand."""

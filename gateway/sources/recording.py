@@ -24,6 +24,8 @@ Run = Callable[..., Deferred[Any]]
 Taken = Mapping[Place, dict[str, Location | None]]
 
 CHUNK = 2000
+"""So many mails go into one transaction: the store has others to serve between two of them."""
+
 LISTINGS = 4
 LONGEST_BACKOFF = 60.0
 
@@ -71,6 +73,7 @@ class Recorder:
             self._flush.cancel()
         self._flush = None
         ready: dict[Place, dict[str, Location | None]] = {}
+        room = CHUNK
         for place in list(self._touched):
             if place.gone:
                 del self._touched[place]
@@ -79,10 +82,11 @@ class Recorder:
             elif place.stale:
                 del self._touched[place]
                 self._compare_soon(place)
-            elif not self._recording:
+            elif not self._recording and room > 0:
                 del self._touched[place]
                 if place.news:
-                    ready[place] = place.take()
+                    ready[place] = place.take(room)
+                    room -= len(ready[place])
         if ready:
             self._start(ready)
 
@@ -171,7 +175,7 @@ class Recorder:
             self._retries[place] = self.clock.callLater(0.1, self._retried, place)
         else:
             self._touched.pop(place, None)
-            self._start({place: place.take()})
+            self._start({place: place.take(CHUNK)})
 
     def _compare_soon(self, place: Place) -> None:
         if self.work.stopping:

@@ -66,6 +66,7 @@ class Watches:
     refused: int = field(default=0, init=False)
     _owners: dict[int, Owner] = field(factory=dict, init=False)
     _warned: bool = field(default=False, init=False)
+    _complained: set[str] = field(factory=set, init=False)
 
     def owner(self, wd: int) -> Owner | None:
         """Whose directory a descriptor stands for."""
@@ -95,7 +96,8 @@ class Watches:
                 self.full, self.refused = True, 1
             elif error.errno in (errno.EMFILE, errno.ENFILE):  # there is no inotify at all: said at the start
                 self.full = self._warned = True
-            elif error.errno not in (errno.ENOENT, errno.ENOTDIR):
+            elif error.errno not in (errno.ENOENT, errno.ENOTDIR) and path not in self._complained:
+                self._complained.add(path)
                 self.log.error("{path} cannot be watched: {error}", path=path, error=error)
             return 0
 

@@ -27,18 +27,21 @@ DEVICE = DeviceKey(USER, "phone1")
 @implementer(IDirectoryEvents)
 @define(eq=False)
 class FedEvents:
-    """Watches without a kernel: a test feeds the events. C{capacity} is how many directories can be watched."""
+    """Watches without a kernel: a test feeds the events. C{capacity} is how many directories can be watched;
+    C{watching} is called before a directory is watched."""
 
     capacity: int = 1000
     watched: dict[int, int] = field(factory=dict)
     queue: list[Event] = field(factory=list)
     seen: Callable[[Sequence[Event]], None] | None = None
+    watching: Callable[[str], None] = lambda path: None
     _last: int = 0
 
     def start(self, seen: Callable[[Sequence[Event]], None]) -> None:
         self.seen = seen
 
     def watch(self, path: str) -> int:
+        self.watching(path)
         status = os.stat(path, follow_symlinks=path.endswith("/"))
         if not os.path.isdir(path) or os.path.islink(path.rstrip("/")):
             raise NotADirectoryError(errno.ENOTDIR, path)

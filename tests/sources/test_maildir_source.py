@@ -135,6 +135,35 @@ class StartTests(SourceTests):
         self.again()
         self.assertEqual(self.source.recorder.listings, 1)
 
+    def test_changedWhileStarting(self) -> None:
+        """What happens just before a directory is watched is found: the times are compared after that."""
+        self.settle()
+        self.stop()
+        self.boxes.events = FedEvents()
+
+        def late(path: str) -> None:
+            if path.endswith("/new") and not (self.inbox / "new" / M3).exists():
+                self.boxes.write(f"new/{M3}")
+                self.boxes.events.queue.clear()
+
+        self.boxes.events.watching = late
+        self.source = self.start()
+        self.assertEqual(self.states(), {M1: "", M2: "FS", M3: ""})
+
+    def test_folderMadeWhileStarting(self) -> None:
+        """A folder that is made just before the mailbox is watched is found."""
+        self.stop()
+        self.boxes.events = FedEvents()
+
+        def late(path: str) -> None:
+            if path.endswith(USER) and not (self.path / USER / ".Late").exists():
+                self.boxes.folder(".Late")
+                self.boxes.events.queue.clear()
+
+        self.boxes.events.watching = late
+        self.source = self.start()
+        self.assertIn(".Late", self.boxes.folders())
+
     def test_killed(self) -> None:
         """After a kill without notice everything that had no note is compared."""
         self.boxes.write(f"new/{M3}")
@@ -361,6 +390,28 @@ class EventTests(SourceTests):
         self.assertEqual((len(self.states()), len(self.states(".Work"))), (10, 10))
         self.assertEqual(self.ledger.calls, ["record"])
         self.assertEqual(len(self.changed()), 2)
+
+    def test_many(self) -> None:
+        """A great many mails in one turn are written in pieces, and all of them are."""
+        self.ledger.calls.clear()
+        for number in range(2100):
+            self.boxes.write(f"new/17000{number:05}.h")
+        self.boxes.turn()
+        self.assertEqual(len(self.states()), 2100)
+        self.assertEqual(self.ledger.calls, ["record"] * 2)
+
+    def test_reporterFails(self) -> None:
+        """Trouble in telling of a Change neither stops the source nor makes it write again."""
+
+        def fail() -> None:
+            raise ValueError("deaf")
+
+        self.boxes.reports.also = fail
+        self.ledger.calls.clear()
+        self.boxes.write(f"new/{M1}")
+        self.boxes.turn(5.0)
+        self.assertEqual(self.ledger.calls, ["record"])
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
     def test_echo(self) -> None:
         """Carrying out what the ledger has already brings no Change."""
