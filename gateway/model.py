@@ -264,7 +264,8 @@ class SyncOutcome:
 
     C{status} 1 or 3 (invalid key); C{key} the key to send; C{advanced} tells whether the key is a new one;
     C{results} only of commands that need an answer; C{intents} are to be carried out by the source before the
-    answer goes out; C{changes} are to be reported to the Switchboard.
+    answer goes out; C{changes} are to be reported to the Switchboard; C{level} is the folder's Version up to which the
+    device lacks nothing once it has the answer, 0 if it will still lack something.
     """
 
     status: int
@@ -277,6 +278,7 @@ class SyncOutcome:
     intents: tuple[Intent, ...] = ()
     changes: tuple[Change, ...] = ()
     replayed: bool = False
+    level: int = 0
 
 
 @frozen

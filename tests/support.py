@@ -86,11 +86,21 @@ class HTTPAnswer:
 class Connection:
     """A client's connection to a site, without a socket."""
 
-    def __init__(self, world: World) -> None:
-        self.transport = StringTransport(peerAddress=IPv4Address("TCP", "192.0.2.1", 40000))
-        self.protocol = world.site.buildProtocol(IPv4Address("TCP", "192.0.2.1", 40000))
-        assert self.protocol is not None
+    def __init__(self, world: World, host: str = "192.0.2.1") -> None:
+        address = IPv4Address("TCP", host, 40000)
+        self.transport = StringTransport(peerAddress=address)
+        self.protocol = world.site.buildProtocol(address)
         self.protocol.makeConnection(self.transport)
+
+    @property
+    def closing(self) -> bool:
+        """Whether the server has closed its side."""
+        return self.transport.disconnecting
+
+    @property
+    def aborted(self) -> bool:
+        """Whether the server has broken the connection, whatever was still to be sent."""
+        return self.transport.disconnected
 
     def send(self, data: bytes) -> None:
         """Have bytes arrive at the server."""
@@ -154,7 +164,7 @@ class World:
             partnerships=self.partnerships,
             commands=self.commands,
             gate=self.gate,
-            done=self.ping.nothing.forget,
+            levels=self.ping.levels,
             access=AccessLog(),
         )
         self.site = make_site(Root(ActiveSync(self.dispatcher, TrustedProxies())), self.clock, self.channel, 120)
@@ -260,7 +270,7 @@ class Phone:
                 self.keys[folder] = done.key  # type: ignore[attr-defined]
                 world.store.given(key, folder, done.key)  # type: ignore[attr-defined]
                 more = asked == "0" or done.more  # type: ignore[attr-defined]
-        world.ping.nothing.forget(key)
+        world.ping.levels.forget(key)
 
     @property
     def key(self) -> DeviceKey:

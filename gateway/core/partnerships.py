@@ -39,18 +39,40 @@ class Partnerships:
         # A request that was quicker may have written meanwhile; what is in memory is newer.
         if device is None or device.key in self._known:
             return device if device is None else self._known[device.key]
-        self._remember(device)
+        self._remember(evolve(device, type=intern(device.type), agent=intern(device.agent)))
         return self._known[device.key]
 
     def _remember(self, device: Device) -> None:
-        slim = evolve(device, type=intern(device.type), agent=intern(device.agent), version=intern(device.version))
-        self._known[device.key] = slim
+        self._known[device.key] = device
         self._known.move_to_end(device.key)
         while len(self._known) > self.size:
             oldest = next((k for k in self._known if k not in self._unwritten), None)
             if oldest is None:
                 break
             del self._known[oldest]
+
+    async def met(self, key: DeviceKey, now: int, kind: str, agent: str, version: str) -> Device:
+        """Note a request of a device with what it says of itself; one that is new is written at once.
+
+        @param now: seconds since the epoch. @param agent: empty if it did not say.
+        """
+        known = await self.device(key)
+        if known is not None and (kind, agent or known.agent, version) == (known.type, known.agent, known.version):
+            device = evolve(known, last_seen=now)
+        else:
+            # Thousands of phones say the same few words.
+            device = evolve(
+                known or Device(key, first_seen=now),
+                last_seen=now,
+                type=intern(kind),
+                agent=intern(agent) if agent or known is None else known.agent,
+                version=intern(version),
+            )
+        if known is None:
+            await self.keep(device, durable=False)
+        else:
+            self.seen(device)
+        return device
 
     def devices(self, user: str | None) -> Deferred[list[Device]]:
         """All partnerships, or those of one user, as of now."""

@@ -55,9 +55,10 @@ class Call:
 class Answer:
     """What a command answers.
 
-    Either C{element} (sent as WBXML) or C{raw} with its C{content_type}, or neither: an empty body.
-    C{log} are fields for the access line. C{written} is called once: with C{True} when the answer was written to a
-    live connection, with C{False} when the connection was gone before.
+    Either C{element} (sent as WBXML) or C{raw} with its C{content_type}, or neither: an empty body. C{levels} are, per
+    folder, the Versions up to which the device lacks nothing once it has the answer; C{None} if only a look at the
+    ledger can tell. C{log} are fields for the access line. C{written} is called once: with C{True} when the answer was
+    written to a live connection, with C{False} when the connection was gone before.
     """
 
     element: Element | None = None
@@ -67,6 +68,7 @@ class Answer:
     headers: Mapping[str, str] = field(factory=dict)
     log: Mapping[str, str | int] = field(factory=dict)
     written: Callable[[bool], None] | None = None
+    levels: Mapping[int, int] | None = None
 
 
 class Command(Protocol):

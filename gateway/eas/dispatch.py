@@ -15,6 +15,7 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from gateway.core.levels import Levels
 from gateway.core.partnerships import Partnerships
 from gateway.core.rate import Rate
 from gateway.eas import content, wbxml
@@ -73,7 +74,7 @@ class Dispatcher:
     partnerships: Partnerships
     commands: Mapping[str, Command]
     gate: Callable[[Call, Device], None]
-    done: Callable[[DeviceKey], None]
+    levels: Levels
     access: AccessLog
     rate: Rate = field(factory=lambda: Rate(0, 1))
     limits: BodyLimits = field(factory=BodyLimits)
@@ -116,22 +117,34 @@ class Dispatcher:
             root, version = root_of(head.command), head.version
             call = await self._call(arrival, head, user)
             accepted = arrival.header(b"Accept-Encoding")
-            # A Ping gives the device nothing; whatever else becomes of another command, only a look can tell.
-            given = None if head.command == "Ping" else call.device
             del arrival
-            answering = self.commands[head.command](call)
-            del call, head
-            try:
-                answer = await answering
-            finally:
-                if given is not None:
-                    self.done(given)
-            return self._reply(answer, entry, accepted)
+            if head.command == "Ping":
+                # Nothing but the names is kept while it waits.
+                answering = self.commands[head.command](call)
+                del call, head
+                return self._reply(await answering, entry, accepted)
+            return self._reply(await self._other(call), entry, accepted)
         except CancelledError:
             self._left(entry)
             raise
         except Exception as error:
             return self._failed(error, root, version, entry)
+
+    async def _other(self, call: Call) -> Answer:
+        """Answer another command than Ping: it may give the device something."""
+        key = call.device
+        before = self.levels.begin(key)
+        answer = await self.commands[call.command](call)
+        if answer.levels is None:
+            return answer
+
+        def written(live: bool) -> None:
+            if live:
+                self.levels.finish(key, before, answer.levels)
+            if answer.written is not None:
+                answer.written(live)
+
+        return evolve(answer, written=written)
 
     def _left(self, entry: Entry) -> None:
         """The client has left before its answer: the line says so with HTTP status 0."""
@@ -178,26 +191,10 @@ class Dispatcher:
             address=arrival.address,
             multipart=head.multipart,
         )
-        self.gate(call, await self._device(call))
+        device = await self.partnerships.met(call.device, self.now(), call.device_type, agent, str(call.version))
+        self.gate(call, device)
         body = content.read(arrival.body, head, arrival.header, self.limits)
         return evolve(call, body=body.element, raw=body.raw) if body.element is not None or body.raw else call
-
-    async def _device(self, call: Call) -> Device:
-        """The partnership, noted as seen; one that is new is written at once."""
-        now, version = self.now(), str(call.version)
-        known = await self.partnerships.device(call.device)
-        device = evolve(
-            known or Device(call.device, first_seen=now),
-            last_seen=now,
-            type=call.device_type,
-            agent=call.agent or (known.agent if known else ""),
-            version=version,
-        )
-        if known is None:
-            await self.partnerships.keep(device, durable=False)
-        else:
-            self.partnerships.seen(device)
-        return device
 
     # The answer.
 

@@ -13,13 +13,14 @@ from twisted.logger import Logger
 from gateway.core.autd import HasteGuard, Parameters, merge
 from gateway.core.berths import Berths
 from gateway.core.heartbeat import HeartbeatLimits, HeartbeatWindow
+from gateway.core.levels import Levels
 from gateway.core.partnerships import Partnerships
 from gateway.core.policy import Policy
 from gateway.core.switchboard import Claim, Crowded, Ended, Switchboard
 from gateway.eas.call import Answer, Call, Refused, Unavailable
 from gateway.element import Element
 from gateway.interfaces import ILedger
-from gateway.model import Device, DeviceKey, Ending, Look, Looked, Standing
+from gateway.model import Device, Ending, Look, Looked, Standing
 
 EXPIRED, CHANGED, MISSING, MALFORMED, INTERVAL, FOLDERS, HIERARCHY, FAILED = range(1, 9)
 
@@ -146,38 +147,6 @@ def _is_news(look: Look) -> bool:
 
 
 @define(eq=False)
-class Nothing:
-    """Up to which numbers a device was found to lack nothing, so that the same Ping again needs no ledger."""
-
-    board: Switchboard
-    _numbers: dict[DeviceKey, Mapping[int, int]] = field(init=False, factory=dict)
-
-    def recall(self, device: DeviceKey, folders: Sequence[int]) -> Mapping[int, int] | None:
-        """The numbers to wait above, if the last look was at these folders and nothing was heard of since."""
-        numbers = self._numbers.get(device)
-        if numbers is None or len(numbers) != len(folders) + 1 or any(f not in numbers for f in folders):
-            return None
-        return None if self.board.news(numbers) else numbers
-
-    def certain(self, device: DeviceKey, numbers: Mapping[int, int]) -> list[int] | None:
-        """The folders with something that the device cannot have, or C{None} if only a look can tell: as soon as
-        another command of the device was answered, or if something else than new items came."""
-        return self.board.certain(numbers) if self._numbers.get(device) is numbers else None
-
-    def note(self, device: DeviceKey, numbers: Mapping[int, int]) -> None:
-        """A look found nothing for the device up to these numbers."""
-        self._numbers[device] = numbers
-
-    def forget(self, device: DeviceKey) -> None:
-        """The device was given something, or gave something: only a look can tell."""
-        self._numbers.pop(device, None)
-
-    def forget_all(self) -> None:
-        """What counts as news has changed."""
-        self._numbers.clear()
-
-
-@define(eq=False)
 class Ping:
     """The Ping command.
 
@@ -198,11 +167,11 @@ class Ping:
     berths: Berths = field(factory=Berths)
     limits: PingLimits = field(factory=PingLimits)
     delivered: Callable[[float], None] = lambda seconds: None
-    nothing: Nothing = field(init=False)
+    levels: Levels = field(init=False)
     haste: HasteGuard = field(init=False, factory=HasteGuard)
 
     def __attrs_post_init__(self) -> None:
-        self.nothing = Nothing(self.board)
+        self.levels = Levels(self.board)
 
     def __call__(self, call: Call) -> Awaitable[Answer]:
         """Answer a Ping; what waits afterwards holds nothing of the call but the names."""
@@ -270,7 +239,7 @@ class Held:
     async def _first(self, device: Device, parameters: Parameters) -> Answer:
         """The look before parking; what it accepts goes into the AUTD state."""
         key = device.key
-        numbers = self.ping.nothing.recall(key, self.folders)
+        numbers = self.ping.levels.recall(key, self.folders)
         verdict = Verdict(None, (), numbers) if numbers is not None else await self._look()
         if isinstance(verdict, Answer):
             return verdict
@@ -320,7 +289,7 @@ class Held:
                 self.failed = False
                 verdict = judge(looked, self.quiet)
                 if verdict.status is None:
-                    self.ping.nothing.note(self.claim.device, verdict.numbers)
+                    self.ping.levels.note(self.claim.device, verdict.numbers)
                 return verdict
             ended = await self.claim.watch({}, min(delay, self._left()), quiet=True)
             if ended.ending is not Ending.EXPIRED or self._left() <= 0:
@@ -336,7 +305,7 @@ class Held:
             over = await self._grace()
             if over is not None:
                 return over
-            certain = self.ping.nothing.certain(self.claim.device, numbers)
+            certain = self.ping.levels.certain(self.claim.device, numbers)
             if certain:
                 return self._tell(Verdict(CHANGED, tuple((folder, 0) for folder in certain)), ended.at)
             verdict = await self._look()

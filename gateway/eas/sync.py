@@ -138,6 +138,7 @@ class Serving:
             element=collections(saying) if saying else None,
             log=log(parts, asked.wait),
             written=lambda live: self._written(saying) if live else None,
+            levels={p.collection.folder: p.level for p in parts} if all(p.level for p in parts) else None,
         )
 
     def _keep(self, asked: Asked, saying: Sequence[Part]) -> None:
@@ -269,6 +270,7 @@ class Serving:
             kinds=[row.op for row in outcome.batch],
             item_class=folder.type.item_class,
             filter=outcome.options.filter,
+            level=outcome.level,
         )
 
     async def _fetched(self, commands: Sequence[Command], folder: Folder, options: SyncOptions) -> list[Response]:

@@ -47,7 +47,8 @@ class Response:
 class Part:
     """The answer to one collection; C{key} is the key that the client shall use next.
 
-    C{counted}: how many changes of the server it holds, C{kinds} of which kinds; C{advanced}: the key is a new one.
+    C{counted}: how many changes of the server it holds, C{kinds} of which kinds; C{advanced}: the key is a new one;
+    C{level}: the folder's Version up to which the device lacks nothing with it, 0 if it will still lack something.
     """
 
     collection: Collection
@@ -61,6 +62,7 @@ class Part:
     kinds: Sequence[Op] = ()
     item_class: str = "Email"
     filter: int = 0
+    level: int = 0
 
     @property
     def counted(self) -> int:

@@ -117,7 +117,7 @@ def assemble(config: Config, reactor: Any) -> Parts:
         partnerships=partnerships,
         commands=commands,
         gate=gate.check,
-        done=ping.nothing.forget,
+        levels=ping.levels,
         access=AccessLog(config.log.access, partial(counted, metrics)),
         rate=Rate(config.limits.requests_per_second, config.limits.request_burst),
         limits=settings.body_limits(config),

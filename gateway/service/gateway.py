@@ -188,7 +188,7 @@ class GatewayService(Service):
         self._report_limits(config)
         parts.ping.berths.limits = settings.berth_limits(config)
         parts.window.resize(push.sample_size, push.alert_threshold)
-        parts.ping.nothing.forget_all()
+        parts.ping.levels.forget_all()
         settings.apply_rules(parts.rules, config)
         parts.dispatcher.limits = settings.body_limits(config)
         parts.dispatcher.rate.per_second = limits.requests_per_second

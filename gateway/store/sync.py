@@ -144,6 +144,7 @@ class _Turn:
             more=batch.more,
             intents=executed.intents,
             changes=executed.changes,
+            level=0 if batch.more or batch.told.filling or not request.get_changes else batch.told.number,
         )
 
     def _execute(self, said: dict[str, Any], options: SyncOptions) -> Executed:

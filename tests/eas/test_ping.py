@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.core.berths import BerthLimits
 from gateway.core.heartbeat import HeartbeatLimits
+from gateway.eas.call import Answer, Call
 from gateway.eas.dispatch import Arrival
 from gateway.eas.ping import RETRY_FIRST, PingLimits
 from gateway.element import Element
@@ -386,7 +387,7 @@ class ChangeTests(PingCase):
         request = SyncRequest(self.phone.keys[self.inbox], b"x", self.world.now())
         outcome = self.world.result(self.world.store.sync(self.phone.key, self.inbox, request))
         self.assertEqual(len(outcome.batch), 1)
-        self.world.ping.nothing.forget(self.phone.key)
+        self.world.ping.levels.forget(self.phone.key)
         self.assertEqual(status_of(self.phone.ping(60, self.inbox)), "2")
 
     def test_grace(self) -> None:
@@ -424,6 +425,18 @@ class ChangeTests(PingCase):
         self.world.ping.ledger = None
         self.parked(self.inbox)
 
+    def test_afterASyncNoLookIsNeeded(self) -> None:
+        """A Sync that left nothing behind is as good as a look: the next Ping parks without one."""
+        self.parked(self.inbox)
+        self.world.commands["Sync"] = Syncing(self.world, self.inbox, self.phone.keys[self.inbox])
+        other = self.phone.reconnect()
+        self.world.found(self.inbox, "1.a")
+        self.assertEqual(status_of(other.answers()), "2")
+        self.assertEqual(self.phone.post("Sync")[0].status, 200)
+        self.world.ping.ledger = None
+        self.parked(self.inbox)
+        other.lose()
+
     def test_ledgerDown(self) -> None:
         """While the ledger does not answer the Ping stays parked; when it is back, the change is told."""
         down = Down(self.world)
@@ -445,6 +458,20 @@ class ChangeTests(PingCase):
         self.assertEqual(self.later(59), [])
         self.assertEqual(status_of(self.later(2)), "8")
         self.assertGreater(len(self.flushLoggedErrors(OSError)), 3)
+
+
+class Syncing:
+    """A Sync command that gives the device what there is."""
+
+    def __init__(self, world: World, folder: int, key: str) -> None:
+        self.world, self.folder, self.key = world, folder, key
+
+    async def __call__(self, call: Call) -> Answer:
+        """Sync once; the answer says how far that went."""
+        request = SyncRequest(self.key, b"s", self.world.now())
+        done = await self.world.store.sync(call.device, self.folder, request)
+        self.world.store.given(call.device, self.folder, done.key)
+        return Answer(levels={self.folder: done.level})
 
 
 class Down:
