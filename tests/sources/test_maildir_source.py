@@ -13,6 +13,7 @@ from zope.interface.verify import verifyObject
 
 from gateway.interfaces import BackendDown, IMailbox
 from gateway.model import Change, FolderType, Intent, IntentKind, Remove, SyncRequest
+from gateway.sources import recording
 from gateway.sources.inotify import MOVED_FROM, MOVED_TO, Q_OVERFLOW, UNMOUNT, Event
 from gateway.sources.maildir import MaildirOptions, MaildirSource
 from gateway.store import Store
@@ -83,7 +84,6 @@ class SourceTests(SynchronousTestCase):
     def tearDown(self) -> None:
         if self.source.running:
             self.stop()
-        self.boxes.store.close()
 
     def settle(self) -> None:
         """Let the times of all folders be noted."""
@@ -198,6 +198,26 @@ class StartTests(SourceTests):
         shutil.rmtree(self.work)
         self.again()
         self.assertEqual(list(self.boxes.folders()), [""])
+
+    def test_manyDifferences(self) -> None:
+        """What a comparison finds is written in pieces too, and what events say meanwhile counts more."""
+        self.settle()
+        self.stop()
+        for number in range(45):
+            self.boxes.write(f"new/17000000{number:02}.h")
+        self.patch(recording, "CHUNK", 20)
+        deleted = []
+
+        def meanwhile(name: str) -> None:
+            if name == "record" and not deleted:
+                deleted.append(self.inbox / "new" / "1700000044.h")
+                self.boxes.delete(deleted[0])
+                self.boxes.events.drain()
+
+        self.ledger.before = meanwhile
+        self.again()
+        self.assertEqual(self.ledger.calls.count("record"), 4)
+        self.assertEqual(len(self.states()), 2 + 44)
 
     def test_ledgerNotReady(self) -> None:
         """A ledger that does not answer at the start is asked again."""
@@ -393,12 +413,14 @@ class EventTests(SourceTests):
 
     def test_many(self) -> None:
         """A great many mails in one turn are written in pieces, and all of them are."""
+        self.patch(recording, "CHUNK", 20)
         self.ledger.calls.clear()
-        for number in range(2100):
-            self.boxes.write(f"new/17000{number:05}.h")
+        for number in range(25):
+            self.boxes.write(f"new/17000000{number}.h")
+            self.boxes.write(f"new/17000000{number}.h", ".Work")
         self.boxes.turn()
-        self.assertEqual(len(self.states()), 2100)
-        self.assertEqual(self.ledger.calls, ["record"] * 2)
+        self.assertEqual((len(self.states()), len(self.states(".Work"))), (25, 25))
+        self.assertEqual(self.ledger.calls, ["record"] * 3)
 
     def test_reporterFails(self) -> None:
         """Trouble in telling of a Change neither stops the source nor makes it write again."""
