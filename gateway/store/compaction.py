@@ -14,20 +14,13 @@ from gateway.store.schema import collection, folder, item, sync_key
 
 Transaction = Callable[..., Any]
 
-_later = sync_key.alias("later")
-
-# The newest keys of a folder that have nothing above them that concerns their devices.
+# The keys of a folder that have nothing above them that concerns their devices.
 _QUIET = (
     select(sync_key.c.id)
     .join(collection, collection.c.id == sync_key.c.collection)
     .where(
         collection.c.folder == bindparam("the_folder"),
         or_(sync_key.c.number < bindparam("the_head"), sync_key.c.added < bindparam("the_head")),
-        ~exists(
-            select(_later.c.id).where(
-                _later.c.collection == sync_key.c.collection, _later.c.counter > sync_key.c.counter
-            )
-        ),
         ~exists(select(item.c.id).where(changed(KEPT))),
         ~exists(select(item.c.id).where(arrived(KEPT))),
     )
@@ -96,18 +89,9 @@ def _compact_folder(connection: Connection, folder_id: int, before: int) -> int:
     return connection.execute(_FORGET, which).rowcount
 
 
-_NAMES = select(item.c.name).join(folder, folder.c.id == item.c.folder).where(folder.c.path.is_(None))
-
-
 def _dead(connection: Connection) -> list[int]:
-    """Removed folders that no device has to be told of any more."""
-    rows = connection.execute(select(folder.c.id, folder.c.user).where(folder.c.removed.isnot(None))).all()
-    dead = []
-    for row in rows:
-        told = connection.execute(_NAMES.where(folder.c.user == row.user, item.c.name == str(row.id))).first()
-        if told is None:
-            dead.append(row.id)
-    return dead
+    """Removed folders; what has to be told of them is in the hierarchy, and their ids are not given again."""
+    return list(connection.execute(select(folder.c.id).where(folder.c.removed.isnot(None))).scalars())
 
 
 # So many items go at once; others can write in between.

@@ -37,7 +37,7 @@ meta = Table(
 )
 
 # A row without a path is the hierarchy of its user: a folder whose items are the user's folders. Ids are never
-# given twice (AUTOINCREMENT); a removed folder stays as a dead row until compaction.
+# given twice (AUTOINCREMENT); a removed folder stays as a dead row until the next compaction.
 folder = Table(
     "folder",
     metadata,

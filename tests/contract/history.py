@@ -113,7 +113,7 @@ class World:
             (2, self.rescan),
             (2, self.carry_out),
             (2, self.pass_time),
-            (1, self.compact),
+            (2, self.compact),
             (1, self.flush),
             (1, self.start_again),
             (24, self.talk),

@@ -481,7 +481,7 @@ class CompactionContract(StoreCase):
         self.assertEqual(self.sync(other, device=TABLET).status, 3)
 
     def test_removedFolder(self) -> None:
-        """A removed folder is forgotten when its removal is, with whatever was in it; its id is not used again."""
+        """A removed folder is forgotten with whatever was in it; devices are still told, its id is not used again."""
         first = self.result(self.store.sync_folders(ANN, "0"))
         self.deliver("a", "b")
         self.start()
@@ -494,6 +494,25 @@ class CompactionContract(StoreCase):
         [again] = [folder for folder in self.folders(INBOX, TRASH) if folder.path == ""]
         self.assertGreater(again.id, self.trash)
         self.assertEqual(self.result(self.store.listing(again.id)), {})
+
+    def test_missesNothing(self) -> None:
+        """A device that has something to be told is told of it, whatever was forgotten."""
+        self.deliver("a", "b")
+        key = self.start()
+        self.record(gone=["a"])
+        key = self.sync(self.sync(key).key).key
+        [c] = self.deliver("c")
+        self.assertEqual(self.compact(), 1)
+        self.assertEqual(self.told(self.sync(key)), [("Add", c)])
+
+    def test_lostAnswer(self) -> None:
+        """A change whose answer was lost is not taken for known when old things are forgotten."""
+        a, _ = self.deliver("a", "b")
+        self.record(gone=["b"])
+        key = self.start()
+        self.sync(key, Amend(a, add="S"), given=False)
+        self.assertEqual(self.compact(), 1)
+        self.assertEqual(self.told(self.sync(key)), [("Change", a)])
 
     def test_hierarchyTooOld(self) -> None:
         """A hierarchy key below what was forgotten is Status 9, and a look says so."""

@@ -56,7 +56,9 @@ class KeyContract(StoreCase):
         epoch = keys[0].partition("}")[0]
         invented = ["", "1", "00", epoch + "}99", epoch + "}", "{" + keys[-1], "{0}1", keys[-1] + " ", "x" * 1000]
         arabic = epoch + "}\u0661"
-        for key in (keys[0], keys[1], *invented, arabic, f"{epoch}}}{'9' * 18}"):
+        newest = keys[-1].partition("}")[2]
+        invented += [f"{{0}}{newest}", f"{{}}{newest}", newest, f"{epoch}}}0{newest}x", f"{epoch}}}{'9' * 18}"]
+        for key in (keys[0], keys[1], *invented, arabic):
             outcome = self.sync(key)
             self.assertEqual((outcome.status, outcome.key, outcome.batch), (3, "0", ()), key)
         self.assertEqual(self.sync(keys[-1]).status, 1)
@@ -107,6 +109,12 @@ class KeyContract(StoreCase):
         outcome = self.sync(outcome.key, options=SyncOptions(truncation=3))
         self.assertEqual(self.sync(outcome.key).options, SyncOptions(truncation=3))
         self.assertEqual(self.sync("0").options, SyncOptions())
+
+    def test_optionsOfAQuietRequest(self) -> None:
+        """Options hold also if there was nothing to say to the request that brought them."""
+        key, options = self.start(), SyncOptions(mime_support=1)
+        self.assertEqual(self.sync(key, options=options).key, key)
+        self.assertEqual(self.sync(key).options, options)
 
     def test_replay(self) -> None:
         """The same request again gets the same answer: key, results, batch; and executes nothing."""
@@ -409,6 +417,22 @@ class FloorContract(StoreCase):
         self.assertEqual(self.told(outcome), [("Delete", a)])
         self.assertEqual(self.sync(outcome.key).batch, ())
 
+    def test_ownDeletionBelowTheEdge(self) -> None:
+        """What the device deleted itself is not deleted again when the window leaves it behind."""
+        [a] = self.deliver("a")
+        key = self.sync(self.start(filter=2), Remove(a), get_changes=False).key
+        self.now += 4 * DAY
+        self.assertEqual(self.sync(key).batch, ())
+
+    def test_clockSetBack(self) -> None:
+        """If the clock is set back, the window goes back with it."""
+        key = self.start(filter=2)
+        self.now -= 10 * DAY
+        self.sync(key)
+        self.record(self.mail("old", age=9))
+        self.assertTrue(self.look().news)
+        self.assertEqual(self.names(self.sync(key)), ["old"])
+
     def test_getChangesOff(self) -> None:
         """A request that wants no changes gets none, and misses none."""
         key = self.start()
@@ -481,6 +505,23 @@ class CommandContract(StoreCase):
         self.record(self.mail("a", ""))
         self.assertTrue(self.look().news)
         self.assertEqual(self.told(self.sync(key)), [("Change", a)])
+
+    def test_removedByAnotherProgramAfterwards(self) -> None:
+        """And so is that it removes it."""
+        [a] = self.deliver("a")
+        key = self.sync(self.start(), Amend(a, add="S")).key
+        self.record(gone=["a"])
+        self.assertTrue(self.look().news)
+        self.assertEqual(self.told(self.sync(key)), [("Delete", a)])
+
+    def test_changeOfWhatIsNotHeld(self) -> None:
+        """A device that changes what it does not hold for certain (the answer with it was lost) is still given it."""
+        key = self.start()
+        _, b = self.deliver("a", "b")
+        key = self.sync(key, window=1).key
+        self.assertEqual(self.told(self.sync(key, given=False)), [("Add", b)])
+        outcome = self.sync(key, Amend(b, add="S"))
+        self.assertEqual([(row.op, row.item and row.item.state) for row in outcome.batch], [(Op.ADD, "S")])
 
     def test_nothingChanged(self) -> None:
         """A command that changes nothing costs no number and leaves nothing to do."""
@@ -711,6 +752,9 @@ class LookContract(StoreCase):
     def test_usedKeyWasGiven(self) -> None:
         """A key that the device uses was given to it, whatever was seen of it."""
         key = self.sync("0", given=False).key
+        self.sync(key, given=False)
+        self.assertEqual(self.look().standing, Standing.SYNCED)
+        key = self.sync(key, responds=True, given=False).key
         self.sync(key, given=False)
         self.assertEqual(self.look().standing, Standing.SYNCED)
 

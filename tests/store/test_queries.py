@@ -102,7 +102,7 @@ class QueryTests(SynchronousTestCase):
             for statement, parameters in sent:
                 plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
                 for step in plan:
-                    self.assertNotIn("SCAN", step.detail.replace("SCAN 1 CONSTANT ROW", ""), statement)
+                    self.assertNotRegex(step.detail, r"SCAN [a-z]", statement)
                     if "FROM item" in statement:
                         self.assertNotIn("TEMP B-TREE", step.detail, statement)
 
