@@ -62,8 +62,11 @@ class BoundedChannel(HTTPChannel):
             return
         if self._idle:
             self._idle = False
-            self._allow(self.door.limits.header_timeout, self._late)
+            self._allow(None)
         super().dataReceived(data)
+        if self._deadline is None and not (self._handlingRequest or self._idle or self._closing):
+            # Only what did not come at once needs a timer.
+            self._allow(self.door.limits.header_timeout, self._late)
 
     def lineReceived(self, line: bytes) -> None:
         """Take a line of the head."""
@@ -106,7 +109,7 @@ class BoundedChannel(HTTPChannel):
             self.refuse(b"413 Content Too Large")
             return
         self.requests[-1].patience = self.door.limits.header_timeout
-        self._allow(self.door.limits.header_timeout, self._late)
+        self._allow(None)
         super().allHeadersReceived()
 
     def allContentReceived(self) -> None:
@@ -163,10 +166,10 @@ class BoundedChannel(HTTPChannel):
             self.loseConnection()
             return
         request = self.requests[-1]
-        earned = self.door.limits.header_timeout + request.received / SLOWEST
-        more, in_body = earned - request.patience, request.patience > 0
-        request.patience = earned
-        if in_body and more > 0:
+        more = self.door.limits.header_timeout + request.received / SLOWEST - request.patience
+        if request.patience > 0 and more > 0:
+            more = max(more, 1.0)
+            request.patience += more
             self._allow(more, self._late)
         else:
             self.refuse(b"408 Request Timeout")

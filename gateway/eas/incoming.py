@@ -93,7 +93,8 @@ class Channel(Protocol):
 class DeviceRequest:
     """One request of a device; once it is handed over, nothing of it is kept but the way back.
 
-    What twisted.web calls has its names. C{lost} is called when the connection is gone before the answer.
+    What twisted.web calls has its names. C{lost} is called when the connection is gone before the answer; C{patience}
+    are the seconds that the body has been granted so far, 0 while the head is not complete.
     """
 
     channel: Channel | None
