@@ -62,8 +62,8 @@ class Reply:
 class Dispatcher:
     """Everything between HTTP and the commands.
 
-    C{gate} raises L{Refused} for a device that has to provision first; C{done} is told of every device that was
-    given something by another command than Ping.
+    C{gate} raises L{Refused} for a device that has to provision first; C{levels} are told of what commands other than
+    Ping bring a device to.
     """
 
     log = Logger()
@@ -134,7 +134,11 @@ class Dispatcher:
         """Answer another command than Ping: it may give the device something."""
         key = call.device
         before = self.levels.begin(key)
-        answer = await self.commands[call.command](call)
+        try:
+            answer = await self.commands[call.command](call)
+        finally:
+            # A Ping of the same device may have looked meanwhile, before the command did what it does.
+            self.levels.forget(key)
         if answer.levels is None:
             return answer
 

@@ -60,6 +60,7 @@ class Told:
 
     answer: Answer | Exception | None = field(factory=lambda: Answer(element=Element("AirSync:Sync")))
     stubborn: bool = False
+    levels: dict[int, int] | None = None
     calls: list[Call] = field(init=False, factory=list)
     heard: list[bool] = field(init=False, factory=list)
     cancelled: int = field(init=False, default=0)
@@ -83,7 +84,7 @@ class Told:
 
     def good(self) -> Answer:
         """An answer that wants to know whether it was written."""
-        return Answer(element=Element("AirSync:Sync"), written=self.heard.append)
+        return Answer(element=Element("AirSync:Sync"), written=self.heard.append, levels=self.levels)
 
     def say(self, answer: Answer | Exception) -> None:
         """Answer the call that waits."""
