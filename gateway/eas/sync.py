@@ -221,12 +221,18 @@ class Serving:
             trash=plan.trash,
             responds=bool(work.refused) or Verb.FETCH in verbs,
         )
+        if not request.commands:
+            return work, await self._record(folder, request)
+        # What several devices do to a mail must be done to its file in the order in which it was written down.
+        return work, await self.sync.turns.take(folder.user, lambda: self._record(folder, request))
+
+    async def _record(self, folder: Folder, request: SyncRequest) -> SyncOutcome:
         outcome = await self.sync.ledger.sync(self.call.device, folder.id, request)
         try:
             await self._carry_out(outcome.intents)
         finally:
             self.sync.reporter.changed(*outcome.changes)
-        return work, outcome
+        return outcome
 
     async def _carry_out(self, intents: Sequence[Intent]) -> None:
         """Do to the files what the ledger says already; what fails stays pending there."""
