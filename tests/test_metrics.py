@@ -1,0 +1,54 @@
+"""Counters."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from gateway.core.switchboard import Ended
+from gateway.eas.access import Entry
+from gateway.metrics import Metrics
+from gateway.model import Change, Ending
+from gateway.service.parts import Reporter, counted, ended
+from tests.support import World
+
+
+class MetricsTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.metrics = Metrics()
+
+    def line(self, name: str) -> float:
+        """The value of a sample, by its name with labels."""
+        for line in self.metrics.render().decode().splitlines():
+            if line.rpartition(" ")[0] == name:
+                return float(line.rpartition(" ")[2])
+        raise AssertionError(f"{name} is not there")
+
+    def test_endings(self) -> None:
+        """Endings are counted by kind; those that never happened are there with 0."""
+        ended(self.metrics, Ended(Ending.CHANGED, 0.0))
+        self.assertEqual(self.line('pushgw_watch_endings_total{ending="changed"}'), 1)
+        self.assertEqual(self.line('pushgw_watch_endings_total{ending="lost"}'), 0)
+
+    def test_requests(self) -> None:
+        """Requests are counted by command and status; the time of a Ping is no service time, its heartbeat counts."""
+        ping = Entry(0.0, "192.0.2.1", command="Ping", fields={"Hb": 480, "St": 2})
+        counted(self.metrics, ping, 200, 300.0)
+        counted(self.metrics, Entry(0.0, "192.0.2.1", command="Sync"), 503, 0.5)
+        self.assertEqual(self.line('pushgw_requests_total{cmd="Ping",http="200",status="2"}'), 1)
+        self.assertEqual(self.line('pushgw_requests_total{cmd="Sync",http="503",status="-"}'), 1)
+        self.assertEqual(self.line('pushgw_request_seconds_count{cmd="Sync"}'), 1)
+        self.assertEqual(self.line("pushgw_heartbeat_seconds_sum"), 480)
+        self.assertNotIn(b'pushgw_request_seconds_count{cmd="Ping"}', self.metrics.render())
+
+    def test_gauge(self) -> None:
+        """A gauge is asked for its value when it is rendered."""
+        values = [3.0, 4.0]
+        self.metrics.gauge("pushgw_parked", "Requests parked now", lambda: values.pop(0))
+        self.assertEqual((self.line("pushgw_parked"), self.line("pushgw_parked")), (3, 4))
+
+    def test_changes(self) -> None:
+        """Changes are counted on their way to the switchboard."""
+        world = World()
+        Reporter(world.board, self.metrics).changed(Change(5, 1), Change(6, 1))
+        self.assertEqual(self.line("pushgw_changes_total"), 2)
+        self.assertEqual(world.board.heard(6), 1)
