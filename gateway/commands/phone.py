@@ -61,12 +61,18 @@ class Console:
             self._journal.happened(account, event)
         if self._settings.as_json:
             click.echo(json.dumps({"event": type(event).__name__.lower(), "time": time.time(), **_fields(event)}))
-        elif isinstance(event, (events.Woken, events.Erased)):
+        elif isinstance(event, events.Erased):
             click.echo(describe(event))
         if isinstance(event, events.Woken) and event.added + event.changed + event.deleted:
-            self.wakeups += 1
-            if self.wakeups == self._settings.wakeups:
-                self._enough()
+            self._count(event)
+
+    def _count(self, event: events.Woken) -> None:
+        """A wake-up that brought something."""
+        if not self._settings.as_json:
+            click.echo(describe(event))
+        self.wakeups += 1
+        if self.wakeups == self._settings.wakeups:
+            self._enough()
 
 
 def _fields(event: events.Event) -> dict[str, Any]:

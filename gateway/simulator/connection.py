@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from attrs import define, field
@@ -22,7 +22,14 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web.client import URI, Agent, HTTPConnectionPool, ResponseDone
+from twisted.web.client import (
+    URI,
+    Agent,
+    HTTPConnectionPool,
+    RequestTransmissionFailed,
+    ResponseDone,
+    ResponseNeverReceived,
+)
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IAgentEndpointFactory, IBodyProducer, IPolicyForHTTPS, IResponse
@@ -37,6 +44,8 @@ WBXML = b"application/vnd.ms-sync.wbxml"
 AGENT = f"pushgw-device/{__version__}".encode()
 #: Bytes of one answer, before and after decompression; a server that sends more is cut off.
 LARGEST = 64 * 1024 * 1024
+#: A connection that breaks within this many seconds of a request was closed before it.
+STALE = 1.0
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
 
@@ -128,13 +137,24 @@ class HTTPLine:
 
     def _send(self, method: bytes, url: str, headers: Headers, body: bytes, timeout: float) -> Deferred[Reply]:
         producer = _Bytes(body) if method == b"POST" else None
-        answer: Deferred[IResponse] = self._agent.request(method, url.encode("ascii"), headers, producer)
+        ask = partial(self._agent.request, method, url.encode("ascii"), headers, producer)
+        answer: Deferred[IResponse] = ask()
+        # One of its own, because a request that is cancelled may end as if its connection had broken.
+        result: Deferred[Reply] = Deferred(partial(_drop, answer))
+        answer.addErrback(self._again, ask, result, self._clock.seconds() + min(STALE, timeout / 2))
         whole: Deferred[Reply] = answer.addCallback(_whole)
         whole.addTimeout(timeout, self._clock, _timed_out)
-        # One of its own, because a request that is cancelled may end as if its connection had broken.
-        result: Deferred[Reply] = Deferred(partial(_drop, whole))
         whole.addErrback(_translate).addBoth(partial(_settle, result))
         return result
+
+    def _again(
+        self, failure: Failure, ask: Callable[[], Deferred[IResponse]], result: Deferred[Reply], until: float
+    ) -> Failure | Deferred[IResponse]:
+        """Ask once more if the connection broke at once: the server had closed it while it was unused."""
+        failure.trap(RequestTransmissionFailed, ResponseNeverReceived)
+        if result.called or self._clock.seconds() >= until:
+            return failure
+        return ask()
 
 
 @implementer(IBodyProducer)
@@ -229,7 +249,7 @@ def _timed_out(result: object, timeout: float) -> object:
     raise TimeoutError(f"no answer within {timeout:g} s")
 
 
-def _drop(whole: Deferred[Reply], result: Deferred[Reply]) -> None:
+def _drop(whole: Deferred[IResponse], result: Deferred[Reply]) -> None:
     """The result is not wanted any more: say so first, and then drop the request, however that ends."""
     result.errback(CancelledError())
     whole.cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Callable
 
 from OpenSSL import SSL
 from service_identity import VerificationError
@@ -175,18 +176,20 @@ class LineTests(SynchronousTestCase):
 
 @implementer(IAgent)
 class Waiting:
-    """An agent whose answer is at hand."""
+    """An agent that asks a function for each answer."""
 
-    def __init__(self, answer: Deferred) -> None:
+    def __init__(self, answer: Callable[[], Deferred]) -> None:
         self.answer = answer
+        self.asked = 0
 
     def request(self, method, uri, headers=None, bodyProducer=None) -> Deferred:
-        return self.answer
+        self.asked += 1
+        return self.answer()
 
 
 class FailureTests(SynchronousTestCase):
     def failing(self, error: Exception) -> Failure:
-        line = HTTPLine(ACCOUNT, URL, Waiting(fail(error)), Clock())
+        line = HTTPLine(ACCOUNT, URL, Waiting(lambda: fail(error)), Clock())
         return self.failureResultOf(line.options(60))
 
     def wrapped(self, error: Exception) -> Exception:
@@ -211,11 +214,50 @@ class FailureTests(SynchronousTestCase):
     def test_cancelled(self) -> None:
         """A request that is cancelled fails as that, even if the client says that its connection broke."""
         waiting: Deferred = Deferred(lambda d: d.errback(self.wrapped(ConnectionLost())))
-        line = HTTPLine(ACCOUNT, URL, Waiting(waiting), Clock())
+        line = HTTPLine(ACCOUNT, URL, Waiting(lambda: waiting), Clock())
         d = line.options(60)
         d.cancel()
         self.failureResultOf(d, CancelledError)
         self.assertTrue(waiting.called)
+
+
+class StaleTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.first: Deferred = Deferred()
+        self.second: Deferred = Deferred()
+        self.agent = Waiting(iter([self.first, self.second]).__next__)
+        self.result = HTTPLine(ACCOUNT, URL, self.agent, self.clock).post(Post("Ping", "14.1", timeout=490))
+
+    def test_again(self) -> None:
+        """A request that meets a connection which the server has just closed is sent once more at once."""
+        self.first.errback(ResponseNeverReceived([Failure(ConnectionLost())]))
+        self.assertEqual(self.agent.asked, 2)
+        self.assertNoResult(self.result)
+        self.second.errback(ResponseNeverReceived([Failure(ConnectionLost())]))
+        self.failureResultOf(self.result, Lost)
+        self.assertEqual(self.agent.asked, 2)
+
+    def test_notLater(self) -> None:
+        """A connection that breaks later is lost."""
+        self.clock.advance(1)
+        self.first.errback(ResponseNeverReceived([Failure(ConnectionLost())]))
+        self.failureResultOf(self.result, Lost)
+        self.assertEqual(self.agent.asked, 1)
+
+    def test_notWhenCancelled(self) -> None:
+        """What was cancelled is not sent again."""
+        self.result.cancel()
+        self.failureResultOf(self.result, CancelledError)
+        self.assertEqual(self.agent.asked, 1)
+
+    def test_bothInTime(self) -> None:
+        """The time-out counts from the first one."""
+        self.clock.advance(0.5)
+        self.first.errback(ResponseNeverReceived([Failure(ConnectionLost())]))
+        self.clock.advance(489.5)
+        self.failureResultOf(self.result, Lost)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
 class RouteTests(SynchronousTestCase):
