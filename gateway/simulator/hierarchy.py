@@ -7,6 +7,7 @@ from gateway.simulator.errors import Garbled, HierarchyStale, Later
 from gateway.simulator.memory import UNSYNCED, Memory, PhoneFolder
 
 _INBOX = 2
+_DRAFTS = 3
 _OK = 1
 _SERVER_ERROR = 6
 
@@ -73,13 +74,16 @@ def _put(memory: Memory, id: str, change: Element) -> bool:
 def chosen(memory: Memory, names: tuple[str, ...]) -> list[PhoneFolder]:
     """The folders of these names in this order; C{Inbox} is also the folder of that type, C{*} means all.
 
-    A name matches whatever its case, or is the ServerId itself.
+    A name matches whatever its case, or is the ServerId itself. All does not include the drafts below 16.0, which
+    such phones must not synchronise.
     """
+    drafts = memory.version.startswith("16")
     found: dict[str, PhoneFolder] = {}
     for name in names:
         for folder in memory.folders.values():
             inbox = name.lower() == "inbox" and folder.type == _INBOX
-            if inbox or name in ("*", folder.id) or name.lower() == folder.name.lower():
+            every = name == "*" and (drafts or folder.type != _DRAFTS)
+            if inbox or every or name == folder.id or name.lower() == folder.name.lower():
                 found[folder.id] = folder
     return list(found.values())
 

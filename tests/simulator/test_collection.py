@@ -174,6 +174,15 @@ class HierarchyTests(SynchronousTestCase):
         found = [[f.id for f in chosen(self.memory, wanted)] for wanted in names]
         self.assertEqual(found, [["5"], ["6"], ["5", "6"], []])
 
+    def test_drafts(self) -> None:
+        """All folders are without the drafts below 16.0, unless they are named."""
+        self.memory.folders["3"] = PhoneFolder("3", "0", "Drafts", 3)
+        found = []
+        for version, name in (("14.1", "*"), ("14.1", "drafts"), ("16.1", "*")):
+            self.memory.version = version
+            found.append([folder.id for folder in chosen(self.memory, (name,))])
+        self.assertEqual(found, [["5"], ["3"], ["5", "3"]])
+
     def test_statuses(self) -> None:
         """A refused key is begun again with 0; key 0 refused, or a server error, is for later; no key is garbled."""
         with self.assertRaises(HierarchyStale) as caught:
