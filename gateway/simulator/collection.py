@@ -29,7 +29,7 @@ class SyncWishes:
 
 @define
 class SyncNews:
-    """What an answer, or several, brought to a folder.
+    """What an answer brought to a folder.
 
     C{added} are the items new on the phone by ServerId; C{statuses} the results of the phone's own commands by
     ServerId (what is not named went well), C{fetched} their ApplicationData.
@@ -46,15 +46,6 @@ class SyncNews:
     def count(self) -> int:
         """How many items were touched by the server."""
         return len(self.added) + len(self.changed) + len(self.deleted)
-
-    def merge(self, later: SyncNews) -> None:
-        """Add what a following answer brought."""
-        self.added.update(later.added)
-        self.changed += later.changed
-        self.deleted += later.deleted
-        self.statuses.update(later.statuses)
-        self.fetched.update(later.fetched)
-        self.more = later.more
 
 
 def ask_sync(folder: PhoneFolder, version: str, wishes: SyncWishes, commands: Sequence[Element] = ()) -> Element:

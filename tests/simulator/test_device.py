@@ -198,13 +198,15 @@ class VersionTests(DeviceTestCase):
         self.failureResultOf(self.start(), NotAServer)
 
     def test_refused(self) -> None:
-        """After Status 138 the versions are asked for again."""
+        """After Status 138 or HTTP 505 the versions are asked for again."""
         self.server.versions = "14.0"
-        self.makePhone(Memory(version="14.1"))
-        self.server.script["FolderSync"] = [status("FolderSync", 138)]
-        self.start()
-        self.assertEqual(self.server.options, 1)
-        self.assertEqual(self.phone.memory.version, "14.0")
+        for number, refusal in enumerate((status("FolderSync", 138), Reply(505)), 1):
+            self.makePhone(Memory(version="14.1"))
+            self.server.script["FolderSync"] = [refusal]
+            self.start()
+            self.assertEqual(self.server.options, number)
+            self.assertEqual(self.phone.memory.version, "14.0")
+            self.phone.stop()
 
     def test_oldestClassFirst(self) -> None:
         """A phone of 2.5 names the class first and truncates by its scale; it has no BodyPreference."""
@@ -300,6 +302,13 @@ class ProvisionTests(DeviceTestCase):
         self.server.script["FolderSync"] = [Reply(449)]
         self.server.script["Provision"] = [Reply(403)]
         self.failureResultOf(self.start(), AccessDenied)
+
+    def test_emptyAnswer(self) -> None:
+        """An empty answer to Provision is a fault of the moment."""
+        self.server.policy_key = 77
+        self.server.script["Provision"] = [Reply(200)]
+        self.start()
+        self.assertEqual(self.phone.memory.policy_key, 77)
 
     def test_noEnd(self) -> None:
         """A server that is never satisfied makes the phone give up, and not ask for ever."""
@@ -604,6 +613,11 @@ class SetbackTests(DeviceTestCase):
         self.server.script["OPTIONS"] = [Reply(401)]
         failure = self.failureResultOf(self.start(), SignInRefused)
         self.assertIn("password", str(failure.value))
+
+    def test_anonymous(self) -> None:
+        """Status 124 means the same."""
+        self.server.script["FolderSync"] = [status("FolderSync", 124)]
+        self.failureResultOf(self.start(), SignInRefused)
 
     def test_refusedWhileParked(self) -> None:
         """401 to a later Ping stops it too."""

@@ -10,7 +10,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransportWithDisc
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from gateway.simulator.network import KEPT_DEAD, Carrier, Mode, Network, seconds
+from gateway.simulator.network import KEPT_DEAD, Carrier, Mode, Network, _End, seconds
 
 
 class Wire(StringTransportWithDisconnection):
@@ -110,6 +110,14 @@ class NetworkTests(SynchronousTestCase):
         near.loseConnection()
         self.assertEqual(network.connections, 0)
         self.assertTrue(self.reactor.connectors[-1].stoppedConnecting)
+
+    def test_leftBeforeTheServer(self) -> None:
+        """A server that accepts after the phone has left is reset."""
+        self.start(Carrier())
+        link = self.near().protocol.link
+        link.ends[0].transport.loseConnection()
+        late = self.wire(_End(link, far=True))
+        self.assertTrue(late.aborted)
 
     def test_idleSilent(self) -> None:
         """After the idle time nothing flows any more, and neither end is told."""
