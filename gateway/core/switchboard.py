@@ -60,7 +60,7 @@ class Claim:
         Comparing with what was heard of meanwhile and parking are one step, so nothing falls between them. A quiet
         Watch ends by no Change. Cancelling ends it as C{LOST}.
         """
-        done: Deferred[Ended] = Deferred(lambda _: self.end(Ending.LOST))
+        done: Deferred[Ended] = Deferred(self._lost)
         self._done, self.looked, self.quiet = done, looked, quiet
         if self.over is not None:
             self._fire(self.over)
@@ -83,6 +83,9 @@ class Claim:
         if self._done is not None:
             self.board.unpark(self, self._slot)
             self._fire(ended)
+
+    def _lost(self, done: Deferred[Ended]) -> None:
+        self.end(Ending.LOST)
 
     def _fire(self, ended: Ended) -> None:
         done, self._done = self._done, None

@@ -37,17 +37,27 @@ class BoundedChannel(HTTPChannel):
 
     requestFactory: Any = DeviceRequest
     transport: Any
-    _deadline: IDelayedCall | None = None
-    _idle = False
-    _closing = False
-    _ahead = 0
-    _sent = 0
 
     def __init__(self, door: Doorway) -> None:
         super().__init__()
         self.door = door
-        # Lines are what is buffered before the sum of the head is checked.
-        self.totalHeadersSize = self.MAX_LENGTH = door.limits.header_bytes
+        self._deadline: IDelayedCall | None = None
+        self._idle = self._closing = False
+        self._ahead = self._sent = 0
+
+    @property
+    def totalHeadersSize(self) -> int:  # type: ignore[override]
+        """The most bytes of a head."""
+        return self.door.limits.header_bytes
+
+    #: Lines are what is buffered before the sum of the head is checked.
+    MAX_LENGTH = totalHeadersSize
+
+    def setTimeout(self, period: float | None) -> None:
+        """twisted.web's own timer is not used."""
+
+    def resetTimeout(self) -> None:
+        """twisted.web's own timer is not used."""
 
     # Reading.
 

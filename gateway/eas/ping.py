@@ -195,7 +195,11 @@ class Ping:
             if full is not None:
                 raise Unavailable(f"too many parked requests ({full})", FULL_RETRY)
             device = await self.partnerships.device(claim.device) or Device(claim.device, first_seen=self.now())
-            answer = await Held(self, claim, began).answer(device, asked)
+            held = Held(self, claim, began)
+            found = await held.begin(device, asked)
+            # What waits is as little as possible: this, and one frame below.
+            del device, asked
+            answer = found if isinstance(found, Answer) else await held.wait(found)
             return evolve(answer, log={**answer.log, "Pt": round(self.clock.seconds() - began)})
         finally:
             claim.release()
@@ -219,8 +223,8 @@ class Held:
     quiet: bool = False
     failed: bool = False
 
-    async def answer(self, device: Device, asked: Asked) -> Answer:
-        """Check in the documented order, then wait."""
+    async def begin(self, device: Device, asked: Asked) -> Answer | Mapping[int, int]:
+        """Check in the documented order, and look: an answer, or the numbers to wait above."""
         limits = self.ping.limits
         if len(asked.folders or ()) > limits.max_folders:
             return self._say(FOLDERS, Element("Ping:MaxFolders", limits.max_folders))
@@ -236,7 +240,7 @@ class Held:
         self.quiet = self.ping.policy.parks_quietly(device.key.user)
         return await self._first(device, parameters)
 
-    async def _first(self, device: Device, parameters: Parameters) -> Answer:
+    async def _first(self, device: Device, parameters: Parameters) -> Answer | Mapping[int, int]:
         """The look before parking; what it accepts goes into the AUTD state."""
         key = device.key
         numbers = self.ping.levels.recall(key, self.folders)
@@ -248,7 +252,7 @@ class Held:
         await self._accept(device, parameters)
         if verdict.status is None:
             self.ping.haste.parked(key)
-            return await self._wait(verdict.numbers)
+            return verdict.numbers
         delay = self.ping.haste.delay(key, verdict.told)
         if delay:
             ended = await self.claim.watch({}, min(delay, self._left()), quiet=True)
@@ -296,7 +300,7 @@ class Held:
                 return self._over(ended)
             delay = min(delay * 2, RETRY_LAST)
 
-    async def _wait(self, numbers: Mapping[int, int]) -> Answer:
+    async def wait(self, numbers: Mapping[int, int]) -> Answer:
         """Watch, look when something changed, and watch again if it was nothing for this device."""
         while self._left() > 0:
             ended = await self.claim.watch(numbers, self._left(), self.quiet)
