@@ -106,19 +106,27 @@ class Https:
     )
     minimum_tls: TLSVersion = option(TLSVersion.V1_2, Choice(TLSVersion), "The lowest version of TLS", live=True)
     header_timeout: float = option(
-        20.0, Decimal(1, 600), "How long a client may take for a handshake and the headers of a request", unit="seconds"
+        20.0,
+        Decimal(1, 600),
+        "How long a client may take for a handshake and the headers of a request",
+        unit="seconds",
+        live=True,
     )
     idle_timeout: float = option(
         120.0,
         Decimal(1, 3600),
         "How long a connection without a request stays open; parked requests are not idle",
         unit="seconds",
+        live=True,
     )
     max_header_bytes: int = option(
-        16384, Number(1024, 1048576), "The largest request line and headers together", unit="bytes"
+        16384, Number(1024, 1048576), "The largest request line and headers together", unit="bytes", live=True
     )
     server_name: str = option(
-        "pushgw", Text(_realm), "The name that devices are shown when they are asked for a password (the realm)"
+        "pushgw",
+        Text(_realm),
+        "The name that devices are shown when they are asked for a password (the realm)",
+        live=True,
     )
 
 

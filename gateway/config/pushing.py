@@ -42,7 +42,12 @@ class ItemClass(Enum):
 class DirectPush:
     """Parked Pings."""
 
-    enabled: bool = option(True, Flag(), "Whether the Ping command is offered at all", live=True)
+    enabled: bool = option(
+        True,
+        Flag(),
+        "Whether changes end parked Pings; with false each of them is parked quietly until its heartbeat is over",
+        live=True,
+    )
     min_heartbeat: int = option(
         60,
         _HEARTBEAT,

@@ -107,10 +107,14 @@ class Cred:
         64, Number(1, 100000), "Verifications that may wait; more are answered with 503", unit="requests", live=True
     )
     cache_size: int = option(
-        100000, Number(0, 10000000), "Verified passwords that are remembered, as a keyed hash", unit="passwords"
+        100000,
+        Number(0, 10000000),
+        "Verified passwords that are remembered, as a keyed hash",
+        unit="passwords",
+        live=True,
     )
     cache_seconds: int = option(
-        86400, Number(0, 31536000), "How long; a change of the account ends it at once", unit="seconds"
+        86400, Number(0, 31536000), "How long; a change of the account ends it at once", unit="seconds", live=True
     )
     slow_after: int = option(
         5,
@@ -141,7 +145,9 @@ class Maildir:
     """The mail folders."""
 
     create_special: bool = option(
-        True, Flag(), "Whether Drafts, Sent, Deleted Items and Junk are made where they are missing"
+        True,
+        Flag(),
+        "Whether the Inbox of a new account, Drafts, Sent, Deleted Items and Junk are made where they are missing",
     )
     settle_seconds: float = option(
         5.0,

@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from pathlib import Path
 
 from argon2 import Parameters
@@ -141,7 +141,8 @@ class Accounts:
     @param path: the accounts file.
     @param clock: monotonic time.
     @param domains: mail domains that may be left out in a user name; may be replaced.
-    @param changed: called in the reactor's thread when other accounts were read; may be set later.
+    @param changed: called in the reactor's thread when other accounts were read, with the names of those that are
+        new, gone or different (password, disabled); may be set later.
     @raise BadAccounts: if the file cannot be used at the beginning.
     """
 
@@ -150,7 +151,7 @@ class Accounts:
     path: Path
     clock: IReactorTime
     domains: tuple[str, ...] = field(default=(), converter=lower)
-    changed: Callable[[], object] = lambda: None
+    changed: Callable[[Set[str]], object] = lambda names: None
     _accounts: Mapping[str, Account] = field(init=False, factory=dict)
     _decoy: str = field(init=False, default="", repr=False)
     _taken: Signature | None = field(init=False, default=None)
@@ -162,7 +163,7 @@ class Accounts:
 
     def names(self) -> list[str]:
         """The enabled accounts, sorted."""
-        self._look()
+        self.look()
         return sorted(name for name, account in self._accounts.items() if not account.disabled)
 
     def enabled(self, name: str) -> bool:
@@ -171,7 +172,7 @@ class Accounts:
 
     def stored(self, name: str) -> str | None:
         """The hash of an enabled account's password, or C{None}; it changes whenever the password is set."""
-        self._look()
+        self.look()
         account = self._accounts.get(name)
         return None if account is None or account.disabled else account.stored
 
@@ -190,15 +191,16 @@ class Accounts:
         """
         self._looked = self.clock.seconds()
         accounts, signature = load_accounts(self.path)
-        other = accounts != self._accounts
-        self._accounts, self._taken, self._refused = accounts, signature, None
+        before, self._accounts, self._taken, self._refused = self._accounts, accounts, signature, None
+        other = {name for name in {*before, *accounts} if before.get(name) != accounts.get(name)}
         self._decoy = decoy(usual_costs(list(accounts.values())))
         if stat.S_IMODE(self.path.stat().st_mode) & 0o077:
             self.log.warn("{path} holds password hashes and others may read it: chmod 600 it", path=str(self.path))
         if other:
-            self.changed()
+            self.changed(other)
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Read the file if it is another one, unless it was looked at just now; what is wrong with it is logged."""
         now = self.clock.seconds()
         if now - self._looked < LOOK_SECONDS:
             return

@@ -12,7 +12,7 @@ from attrs import field, frozen
 from gateway.eas import wbxml
 from gateway.eas.call import Answer, Refused, Version
 from gateway.eas.commands import root_of
-from gateway.eas.request import BadRequest, Head
+from gateway.eas.request import MAX_QUERY, BadRequest, Head
 from gateway.eas.status import malformed
 from gateway.element import Element
 
@@ -38,10 +38,11 @@ Header = Callable[[bytes], bytes | None]
 
 @frozen
 class BodyLimits:
-    """Bounds of a body: bytes after decompression, and those of its WBXML."""
+    """Bounds of a request: bytes of the body after decompression, those of its WBXML, and bytes of the query."""
 
     bytes: int = 64 * 1024 * 1024
     wbxml: wbxml.Limits = field(factory=wbxml.Limits)
+    query: int = MAX_QUERY
 
 
 @frozen

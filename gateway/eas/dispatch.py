@@ -166,7 +166,7 @@ class Dispatcher:
         return entry.user
 
     def _head(self, arrival: Arrival, user: str, entry: Entry) -> Head:
-        query = parse_query(arrival.query)
+        query = parse_query(arrival.query, self.limits.query)
         # An unknown name is nothing to count by.
         entry.command = query.command if query.command in COMMANDS else "-"
         entry.device, entry.type = query.device or "-", query.device_type or "-"

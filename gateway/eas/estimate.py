@@ -32,20 +32,21 @@ class Wanted:
 
 @define(eq=False)
 class GetItemEstimate:
-    """The GetItemEstimate command; C{now} is wall-clock time in seconds."""
+    """The GetItemEstimate command; C{now} is wall-clock time in seconds, C{most} how many collections it takes."""
 
     ledger: ILedger
     now: Callable[[], int]
     rules: Rules = field(factory=Rules)
+    most: int = MOST
 
     async def __call__(self, call: Call) -> Answer:
         """Estimate every collection; no key advances.
 
-        @raise Refused: 101, 103 (malformed, or more than 1000 collections), 111 (the ledger does not answer).
+        @raise Refused: 101, 103 (malformed, or too many collections), 111 (the ledger does not answer).
         """
         if call.body is None:
             raise Refused(NO_BODY, "a GetItemEstimate without a body")
-        wanted = parse(call.body, call.version)
+        wanted = parse(call.body, call.version, self.most)
         try:
             found = await self.ledger.folders(call.device.user)
             folders = {str(folder.id): folder for folder in found}
@@ -75,7 +76,7 @@ class GetItemEstimate:
         return await self.ledger.estimate(device, folder.id, key, options, self.now())
 
 
-def parse(body: Element, version: Version) -> list[Wanted]:
+def parse(body: Element, version: Version, most: int = MOST) -> list[Wanted]:
     """Read the body, whatever order the children of a Collection come in.
 
     @raise Refused: 103.
@@ -83,8 +84,8 @@ def parse(body: Element, version: Version) -> list[Wanted]:
     groups = body.all("GetItemEstimate:Collections")
     if body.tag != "GetItemEstimate:GetItemEstimate" or len(groups) != 1 or not groups[0].children:
         raise Refused(INVALID, "a GetItemEstimate without Collections")
-    if len(groups[0].children) > MOST:
-        raise Refused(INVALID, f"more than {MOST} collections")
+    if len(groups[0].children) > most:
+        raise Refused(INVALID, f"more than {most} collections")
     return [_wanted(element, version) for element in groups[0]]
 
 

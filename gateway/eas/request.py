@@ -19,7 +19,7 @@ from gateway.eas.commands import COMMANDS, NAMES, root_of
 from gateway.eas.status import refusal
 
 MAX_QUERY = 4096
-"""Bytes of the longest query that is read."""
+"""Bytes of the longest query that is read, unless something else is configured."""
 
 _MAX_FIELDS = 32
 _MAX_DEVICE_TYPE = 64
@@ -85,12 +85,13 @@ class Head:
     parameters: Mapping[str, str] = field(factory=dict)
 
 
-def parse_query(query: bytes) -> Query:
+def parse_query(query: bytes, most: int = MAX_QUERY) -> Query:
     """The query of a POST, which is plain text if it names a Cmd and otherwise one base64 string.
 
+    @param most: bytes of the longest query that is read.
     @raise BadRequest: HTTP 400, it is too long or neither of the two.
     """
-    if len(query) > MAX_QUERY:
+    if len(query) > most:
         raise _bad("query too long")
     fields = _plain_fields(query)
     if "cmd" in fields:

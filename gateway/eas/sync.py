@@ -120,7 +120,7 @@ class Serving:
         plans = await self._plans(asked)
         parts: list[Part] = []
         for plan in plans:
-            window = plan.collection.window
+            window = min(plan.collection.window, self.sync.limits.window)
             if asked.window is not None:
                 window = min(window, max(0, asked.window - sum(part.counted for part in parts)))
             parts.append(await self._serve(plan, window))

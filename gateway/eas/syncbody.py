@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from attrs import define, evolve, field, frozen
 
 from gateway.eas.call import Version
-from gateway.eas.collection import Collection, Verb, parse_collection, window_size
+from gateway.eas.collection import LARGEST_WINDOW, Collection, Verb, parse_collection, window_size
 from gateway.eas.options import Malformed, only
 from gateway.element import Element
 from gateway.model import DeviceKey
@@ -46,11 +46,12 @@ class Refusal(Exception):
 
 @frozen
 class SyncLimits:
-    """What one request may ask for: collections, client commands, and bytes of item properties in the answer."""
+    """What one request may ask for: collections, client commands, changes and bytes of items in the answer."""
 
     collections: int = 300
     commands: int = 200
     answer_bytes: int = 16 * 1024 * 1024
+    window: int = LARGEST_WINDOW
 
 
 @frozen

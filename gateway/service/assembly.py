@@ -26,7 +26,7 @@ from gateway.eas.dispatch import Dispatcher
 from gateway.eas.estimate import GetItemEstimate
 from gateway.eas.folders import FolderSync
 from gateway.eas.gate import Gate, Rules
-from gateway.eas.http import TrustedProxies
+from gateway.eas.http import ActiveSync, Root, TrustedProxies, make_site
 from gateway.eas.ping import Ping
 from gateway.eas.provision import Provision
 from gateway.eas.sync import Sync
@@ -46,10 +46,9 @@ def wall_clock() -> int:
     return int(time.time())
 
 
-def make_authenticator(config: Config, accounts: Accounts, reactor: Any, run: Any) -> Authenticator:
+def make_authenticator(config: Config, accounts: Accounts, reactor: Any, verifier: Verifier) -> Authenticator:
     """Who is it: the accounts file behind a memory of what was right."""
     cred = config.cred
-    verifier = Verifier(reactor, run, cred.threads, cred.queue)
     return Authenticator(
         AccountsChecker(accounts, verifier),
         accounts,
@@ -110,10 +109,12 @@ def assemble(config: Config, reactor: Any) -> Parts:
         delivered=metrics.latency.observe,
     )
     commands: dict[str, Command] = {"Ping": ping}
+    verifier = Verifier(reactor, pools.run("cred"), config.cred.threads, config.cred.queue)
+    authenticator = make_authenticator(config, accounts, reactor, verifier)
     dispatcher = Dispatcher(
         clock=reactor,
         now=wall_clock,
-        authenticator=make_authenticator(config, accounts, reactor, pools.run("cred")),
+        authenticator=authenticator,
         partnerships=partnerships,
         commands=commands,
         gate=gate.check,
@@ -135,8 +136,11 @@ def assemble(config: Config, reactor: Any) -> Parts:
     )
     commands["Sync"] = sync
     commands["FolderSync"] = FolderSync(store, dispatcher.greeting)
-    commands["GetItemEstimate"] = GetItemEstimate(store, wall_clock, rules)
+    estimate = GetItemEstimate(store, wall_clock, rules, config.limits.estimate_collections)
+    commands["GetItemEstimate"] = estimate
     commands["Provision"] = Provision(partnerships, rules, wall_clock)
+    proxies = TrustedProxies(https.trusted_proxies)
+    root = Root(ActiveSync(dispatcher, proxies))
     operations = Operations(partnerships, policy, wall_clock, board)
     return Parts(
         config=config,
@@ -150,12 +154,16 @@ def assemble(config: Config, reactor: Any) -> Parts:
         window=ping.window,
         rules=rules,
         accounts=accounts,
+        verifier=verifier,
+        authenticator=authenticator,
         context=context,
         source=source,
         ping=ping,
         sync=sync,
+        estimate=estimate,
         dispatcher=dispatcher,
-        proxies=TrustedProxies(https.trusted_proxies),
+        proxies=proxies,
+        site=make_site(root, reactor, settings.channel_limits(config), https.idle_timeout),
         operations=operations,
         post=make_post(config, accounts, source, reactor, context),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any
 
 from attrs import define, field
@@ -15,17 +15,15 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
-import gateway.service.settings as settings
+import gateway.service.reloading as reloading
 from gateway import __version__
 from gateway.admin.control import Control
 from gateway.config import Config, ConfigError, needs_restart
 from gateway.cred.accounts import BadAccounts
-from gateway.model import DeviceKey
 from gateway.service.assembly import assemble, wall_clock
 from gateway.service.listening import Listeners
-from gateway.service.mail import apply_smtp
 from gateway.service.parts import Parts
-from gateway.tls import BadCertificate, KeyPair
+from gateway.tls import BadCertificate
 
 FLUSH_SECONDS = 1.0
 COMPACT_SECONDS = 3600.0
@@ -70,7 +68,8 @@ class GatewayService(Service):
             pid=os.getpid(),
         )
         parts = self.parts = assemble(self.config, self.reactor)
-        self._report_limits(self.config)
+        parts.accounts.changed = self._accounts_changed
+        reloading.check_heartbeats(self.config)
         self._gauges(parts)
         control = Control(parts.operations, self.status, self.reload)
         self.listeners = Listeners(parts, control)
@@ -117,6 +116,8 @@ class GatewayService(Service):
 
     def _flush(self) -> Deferred[None]:
         assert self.parts is not None
+        # A file that nobody asks for is looked at all the same: a parked device asks nothing.
+        self.parts.accounts.look()
         done = ensureDeferred(self._write_back(self.parts))
         return done.addErrback(lambda failure: self.log.failure("notes could not be written", failure))
 
@@ -160,76 +161,20 @@ class GatewayService(Service):
         assert parts is not None
         try:
             config = self.load()
-            parts.accounts.reload()
-            self._reload_certificates(parts, config)
+            reloading.reload_files(parts, config)
         except (ConfigError, BadAccounts, BadCertificate) as error:
             self.log.error("reload: what was in force stays in force: {why}", why=str(error))
             return str(error)
         later = needs_restart(parts.config, config)
-        self._apply(parts, config)
+        reloading.apply(parts, config)
         self.log.info("reloaded{later}", later=f"; only a restart changes {', '.join(later)}" if later else "")
         return ""
 
-    def _reload_certificates(self, parts: Parts, config: Config) -> None:
-        context, https = parts.context, config.https
-        before = (context.pairs, context.minimum)
-        context.pairs, context.minimum = [KeyPair(https.certificate, https.private_key)], https.minimum_tls.value
-        try:
-            context.reload()
-        except BadCertificate:
-            context.pairs, context.minimum = before
-            raise
-
-    def _apply(self, parts: Parts, config: Config) -> None:
-        before = {name: parts.rules.policy_for(name) for name in self._users(parts)}
-        parts.config = config
-        push, limits = config.direct_push, config.limits
-        parts.ping.limits, _ = settings.ping_limits(config)
-        self._report_limits(config)
-        parts.ping.berths.limits = settings.berth_limits(config)
-        parts.window.resize(push.sample_size, push.alert_threshold)
-        parts.ping.levels.forget_all()
-        settings.apply_rules(parts.rules, config)
-        parts.dispatcher.limits = settings.body_limits(config)
-        parts.dispatcher.rate.per_second = limits.requests_per_second
-        parts.dispatcher.rate.burst = limits.request_burst
-        parts.dispatcher.access.enabled = config.log.access
-        parts.proxies.networks = config.https.trusted_proxies
-        parts.sync.limits = settings.sync_limits(config)
-        apply_smtp(parts.post, config)
-        moved = parts.policy.replace(config.policy.default_mode, settings.modes(config), push.enabled)
-        self._recall(parts, before, moved)
-        parts.source.accounts_changed()
-
-    def _users(self, parts: Parts) -> set[str]:
-        return {claim.device.user for claim in parts.board.claims()}
-
-    def _recall(self, parts: Parts, before: dict[str, Any], moved: set[str]) -> None:
-        """End the Pings of those for whom something else holds now; all others stay parked."""
-        known, names = set(parts.policy.users) | moved, set(parts.accounts.names())
-
-        def mode_changed(key: DeviceKey) -> bool:
-            return key.user in moved or ("" in moved and key.user not in known)
-
-        parts.board.recall(lambda key: key.user not in names, "account")
-        parts.board.recall(mode_changed, "mode")
-        for user, policy in before.items():
-            now = parts.rules.policy_for(user)
-            if (policy and policy.hash) != (now and now.hash):
-                parts.board.recall_claims([c for c in parts.board.claims() if c.device.user == user], "policy")
-
-    def _report_limits(self, config: Config) -> None:
-        limits, right = settings.ping_limits(config)
-        if not right:
-            self.log.warn(
-                "event 3016: direct_push.min_heartbeat {minimum} is above max_heartbeat {maximum};"
-                " the defaults {used_minimum} and {used_maximum} are used for both",
-                event_id=3016,
-                minimum=config.direct_push.min_heartbeat,
-                maximum=config.direct_push.max_heartbeat,
-                used_minimum=limits.heartbeat.minimum,
-                used_maximum=limits.heartbeat.maximum,
-            )
+    def _accounts_changed(self, names: Set[str]) -> None:
+        """Other accounts were read: their mail is looked after, and devices of who may not come in any more go."""
+        assert self.parts is not None
+        self.parts.board.recall(lambda key: key.user in names, "account")
+        self.parts.source.accounts_changed()
 
     # Stop.
 

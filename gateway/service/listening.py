@@ -15,9 +15,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request, Site
 
-import gateway.service.settings as settings
 from gateway.admin.control import Control
-from gateway.eas.http import ActiveSync, Root, make_site
 from gateway.metrics import Metrics
 from gateway.service.parts import Parts
 from gateway.sources.smtpin import SmtpFactory
@@ -64,14 +62,12 @@ class Listeners:
     async def doors(self) -> None:
         """Open the doors for devices and for mail."""
         parts, config = self.parts, self.parts.config
-        root = Root(ActiveSync(parts.dispatcher, parts.proxies))
-        site = make_site(root, parts.reactor, settings.channel_limits(config), config.https.idle_timeout)
-        secured = TLSMemoryBIOFactory(parts.context, False, site, parts.reactor)
-        secured.noisy = site.noisy = False
+        secured = TLSMemoryBIOFactory(parts.context, False, parts.site, parts.reactor)
+        secured.noisy = False
         for endpoint in config.https.listen:
             await self._listen(self._doors, "https", endpoint, secured)
         for endpoint in config.https.plain:
-            await self._listen(self._doors, "http", endpoint, site)
+            await self._listen(self._doors, "http", endpoint, parts.site)
         if config.smtp.listen:
             intake = SmtpFactory(parts.post)
             for endpoint in config.smtp.listen:

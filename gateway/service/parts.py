@@ -18,10 +18,13 @@ from gateway.core.partnerships import Partnerships
 from gateway.core.policy import Policy
 from gateway.core.switchboard import Ended, Switchboard
 from gateway.cred.accounts import Accounts
+from gateway.cred.authenticator import Authenticator
+from gateway.cred.verifier import Verifier
 from gateway.eas.access import Entry
 from gateway.eas.dispatch import Dispatcher
+from gateway.eas.estimate import GetItemEstimate
 from gateway.eas.gate import Rules
-from gateway.eas.http import TrustedProxies
+from gateway.eas.http import DeviceSite, TrustedProxies
 from gateway.eas.ping import Ping
 from gateway.eas.sync import Sync
 from gateway.interfaces import IReporter
@@ -78,12 +81,16 @@ class Parts:
     window: HeartbeatWindow
     rules: Rules
     accounts: Accounts
+    verifier: Verifier
+    authenticator: Authenticator
     context: ServerContext
     source: MaildirSource
     ping: Ping
     sync: Sync
+    estimate: GetItemEstimate
     dispatcher: Dispatcher
     proxies: TrustedProxies
+    site: DeviceSite
     operations: Operations
     post: Post
 

@@ -34,6 +34,7 @@ def body_limits(config: Config) -> BodyLimits:
     return BodyLimits(
         limits.max_body_bytes,
         wbxml.Limits(limits.wbxml_depth, limits.wbxml_elements, limits.max_body_bytes),
+        limits.max_query_bytes,
     )
 
 
@@ -47,7 +48,8 @@ def apply_rules(rules: Rules, config: Config) -> None:
 
 def sync_limits(config: Config) -> SyncLimits:
     """Bounds of one Sync request."""
-    return SyncLimits(config.limits.sync_collections, config.limits.sync_commands)
+    limits = config.limits
+    return SyncLimits(limits.sync_collections, limits.sync_commands, window=limits.max_window)
 
 
 def channel_limits(config: Config) -> ChannelLimits:

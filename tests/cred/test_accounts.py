@@ -56,7 +56,7 @@ class AccountsTests(SynchronousTestCase):
     def test_changesAreTold(self) -> None:
         """Who wants to know is told when there are other accounts, and not when the same were read again."""
         told: list[list[str]] = []
-        self.accounts.changed = lambda: told.append(self.accounts.names())
+        self.accounts.changed = lambda names: told.append(self.accounts.names())
         self.accounts.reload()
         self.assertEqual(told, [])
         write_accounts(self.path, line("dan", "d"))

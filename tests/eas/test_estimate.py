@@ -144,6 +144,8 @@ class FormTests(SynchronousTestCase):
         answer = self.ask(wanted(*[one] * 1000))
         assert answer.element is not None
         self.assertEqual(len(answer.element.children), 1000)
+        self.command.most = 2
+        self.assertEqual(self.refused(wanted(*[one] * 3)), 103)
 
     def test_noBody(self) -> None:
         """An empty body: 101."""

@@ -320,6 +320,15 @@ class WindowTests(SyncCase):
         self.assertEqual(self.names(last), "Add m1")
         self.assertNotIn("MoreAvailable", last)
 
+    def test_limit(self) -> None:
+        """A batch is never larger than what is configured, whatever WindowSize says."""
+        self.limits = SyncLimits(window=2)
+        self.restart()
+        self.sync()
+        answer = self.sync(air("WindowSize", 100))
+        self.assertEqual(self.names(answer), "Add m5, Add m4")
+        self.assertIn("MoreAvailable", answer)
+
     def both(self, window: int) -> list[Element]:
         body = sync(self.of(), self.of(folder=self.folders[".Sent"]), more=(air("WindowSize", window),))
         return self.find(self.ask(body) or air("x"), "AirSync:Collection")
