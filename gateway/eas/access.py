@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from urllib.parse import quote
 
-from attrs import define, field
+from attrs import define
 from twisted.logger import Logger
 
+NOTHING: Mapping[str, str | int] = MappingProxyType({})
 #: Characters of a user, device or type in a line.
 LONGEST = 64
 
@@ -24,7 +26,7 @@ class Entry:
     command: str = "-"
     version: int = 0
     received: int = 0
-    fields: Mapping[str, str | int] = field(factory=dict)
+    fields: Mapping[str, str | int] = NOTHING
 
 
 def elements(version: int, fields: Mapping[str, str | int]) -> str:

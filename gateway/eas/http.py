@@ -43,8 +43,8 @@ def client_address(peer: str, forwarded: bytes | None, trusted: Networks) -> str
 
     From right to left every proxy is asked for who came before it, for as long as it is trusted.
     """
-    address = _parsed(peer)
-    if not trusted or address is None:
+    address = _parsed(peer) if trusted else None
+    if address is None:
         return peer
     for hop in reversed((forwarded or b"").decode("latin-1").split(",")):
         if not any(address in network for network in trusted):
