@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from random import Random
 from threading import Thread
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, event, text
 from twisted.internet.defer import execute
 from twisted.trial.unittest import SynchronousTestCase
 
-from gateway.model import DeviceKey, FolderType, Found, FoundFolder, SyncRequest
+from gateway.model import Amend, DeviceKey, FolderType, Found, FoundFolder, SyncRequest
 from gateway.store import Store, open_store
 from gateway.store.database import Database, make_engine
 from gateway.store.rows import next_numbers
@@ -22,6 +23,12 @@ from tests.postgresql import cluster, missing
 from tests.store.test_schema import differences
 
 skip = missing()
+
+
+def thread(work: Callable[[], Any]) -> Thread:
+    """A thread that does not keep the tests from ending."""
+    return Thread(target=work, daemon=True)
+
 
 TABLES = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables if table.name != "meta")
 
@@ -112,7 +119,7 @@ class SchemaTests(SynchronousTestCase):
         """Two nodes that start on an empty database at the same time both come up, with one epoch."""
         url = cluster().url(cluster().database())
         stores: list[Store] = []
-        nodes = [Thread(target=lambda: stores.append(open_store(url, execute))) for _ in range(3)]
+        nodes = [thread(lambda: stores.append(open_store(url, execute))) for _ in range(3)]
         for node in nodes:
             node.start()
         for node in nodes:
@@ -151,22 +158,47 @@ class SeveralClientsTests(SynchronousTestCase):
             row = {"folder": self.inbox, "name": "slow", "state": "", "received": 1_700_000_000}
             connection.execute(item.insert().values(number=number, added=number, **row))
             late = [
-                Thread(target=lambda: outcomes.append(self.record("quick"))),
-                Thread(target=lambda: outcomes.append(self.sync(key))),
+                thread(lambda: outcomes.append(self.record("quick"))),
+                thread(lambda: outcomes.append(self.sync(key))),
             ]
-            for thread in late:
-                thread.start()
-            for thread in late:
-                thread.join(0.3)
+            for one in late:
+                one.start()
+            for one in late:
+                one.join(0.3)
             self.assertEqual(outcomes, [])
             self.record("elsewhere", self.other)
             self.assertEqual(result(self.store.look(ANN, [self.inbox], False)).folders[self.inbox].number, 0)
-        for thread in late:
-            thread.join(30)
+        for one in late:
+            one.join(30)
         slow.dispose()
         self.assertEqual(len(outcomes), 2)
         numbers = {one.name: one.number for one in result(self.store.items("ann", range(1, 100)))}
         self.assertLess(numbers["slow"], numbers["quick"])
+
+    def test_lookSeesOneState(self) -> None:
+        """A look does not mix what was before a change with what is after it."""
+        key = self.sync("0").key
+        self.record("a")
+        key = self.sync(key).key
+        self.store.given(ANN, self.inbox, key)
+        [a] = result(self.store.items("ann", range(1, 100)))
+        request = SyncRequest(key, b"own", 1_700_000_000, get_changes=False, commands=(Amend(a.id, add="S"),))
+        self.store.given(ANN, self.inbox, result(self.store.sync(ANN, self.inbox, request)).key)
+        other = Store(Database(make_engine(shared().url), execute))
+        statements: list[str] = []
+
+        def between(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+            statements.append(statement)
+            if "EXISTS" in statement:
+                found = [Found("late", "", 1_700_000_000)]
+                result(other.record({self.inbox: (found, [])}))
+
+        event.listen(shared(), "before_cursor_execute", between)
+        looked = result(self.store.look(ANN, [self.inbox], False)).folders[self.inbox]
+        event.remove(shared(), "before_cursor_execute", between)
+        other.close()
+        self.assertEqual((len(statements), looked.number, looked.news), (2, 2, False))
+        self.assertTrue(result(self.store.look(ANN, [self.inbox], False)).folders[self.inbox].news)
 
     def test_writersAndReaders(self) -> None:
         """While two write and a device synchronises, it gets each mail once, and misses none."""
@@ -179,7 +211,7 @@ class SeveralClientsTests(SynchronousTestCase):
             except BaseException as error:
                 failures.append(error)
 
-        writers = [Thread(target=write, args=(who,)) for who in "ab"]
+        writers = [thread(lambda who=who: write(who)) for who in "ab"]
         for writer in writers:
             writer.start()
         while any(writer.is_alive() for writer in writers) or len(got) < 80:
@@ -202,7 +234,7 @@ class SeveralClientsTests(SynchronousTestCase):
     def forget_while_talking(self) -> None:
         key = self.sync("0").key
         answers: list[Any] = []
-        talking = Thread(target=lambda: answers.append(self.sync(key)))
+        talking = thread(lambda: answers.append(self.sync(key)))
         talking.start()
         result(self.store.forget(ANN))
         talking.join(30)
