@@ -80,7 +80,7 @@ class ILedger(Interface):
     def estimate(
         device: DeviceKey, folder: int, key: str, options: SyncOptions | None, now: int
     ) -> Deferred[tuple[int, int]]:
-        """GetItemEstimate: Status (1, 3 not primed, 4 bad key) and how many changes are pending."""
+        """GetItemEstimate: Status (1, 2 no such folder, 3 not primed, 4 bad key) and how many changes are pending."""
 
     def sync_folders(device: DeviceKey, key: str) -> Deferred[FolderOutcome]:
         """FolderSync: what the device lacks of the hierarchy, and the next key."""

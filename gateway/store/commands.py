@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from gateway.model import Amend, Change, Intent, IntentKind, Remove, Result
 from gateway.store.intents import write_intents
 from gateway.store.keys import Position, Told
-from gateway.store.rows import live, next_numbers, write_changes
+from gateway.store.rows import live, next_numbers, possible, write_changes
 from gateway.store.schema import item
 
 CONFLICT = 7
@@ -156,7 +156,7 @@ class Desk:
 
     def execute(self, commands: Sequence[Command], client_wins: bool) -> Executed:
         """Carry the commands out in the ledger and note down what the source has to do."""
-        ids = sorted({command.item for command in commands})
+        ids = possible(command.item for command in commands)
         rows = self.connection.execute(_ITEMS, {"the_folder": self.here.id, "ids": ids}).all()
         drafts = {row.id: _Draft(row, self.owner, self._informed(row)) for row in rows}
         results = []

@@ -61,12 +61,17 @@ def forget(connection: Connection, key: DeviceKey) -> None:
     connection.execute(_WRITE, {**where, **blank, "known": False})
 
 
+def _text(said: str) -> str:
+    """What a client said of itself, without what a database does not take as text."""
+    return said.replace("\0", "").encode("utf-8", "replace").decode()
+
+
 def _columns(device: Device) -> dict[str, Any]:
     return {
         "known": True,
-        "type": device.type,
-        "agent": device.agent,
-        "version": device.version,
+        "type": _text(device.type),
+        "agent": _text(device.agent),
+        "version": _text(device.version),
         "first_seen": device.first_seen,
         "last_seen": device.last_seen,
         "last_sync": device.last_sync,

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, exists, false, or_, s
 
 from gateway.model import DeviceKey, Look, Looked, Standing
 from gateway.store.concern import Terms, arrived, changed
+from gateway.store.rows import possible
 from gateway.store.schema import collection, device, folder, item, sync_key
 
 # The folders asked for and the hierarchy, each with up to two keys, newest first.
@@ -70,7 +71,7 @@ def look(connection: Connection, owner: DeviceKey, folders: Sequence[int], adds_
     C{given} tells the highest counter given for a folder that is not in the database yet. Only items count: what
     leaves the window of the device is no reason to wake it. The hierarchy counts with all its changes.
     """
-    rows = connection.execute(_KEYS, {"the_name": owner.device, "the_user": owner.user, "ids": list(folders)}).all()
+    rows = connection.execute(_KEYS, {"the_name": owner.device, "the_user": owner.user, "ids": possible(folders)}).all()
     places: dict[int, list[Row[Any]]] = {}
     for row in rows:
         places.setdefault(row.id, []).append(row)

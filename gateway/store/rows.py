@@ -16,6 +16,15 @@ T = TypeVar("T")
 CHUNK = 1000
 
 
+# The largest id that a database can number a row with; clients may send anything.
+LARGEST = (1 << 63) - 1
+
+
+def possible(ids: Iterable[int]) -> list[int]:
+    """The ids that a row can have, sorted, each once; a database refuses to look for others."""
+    return sorted({id for id in ids if 0 < id <= LARGEST})
+
+
 def chunks(values: Sequence[T]) -> Iterable[Sequence[T]]:
     """The values in parts that fit into one statement."""
     return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
@@ -41,7 +50,7 @@ def lock_folders(connection: Connection, ids: Iterable[int]) -> dict[int, Row[An
     of the ids, so that two writers cannot wait for one another. On SQLite the writer is alone anyway.
     """
     found: dict[int, Row[Any]] = {}
-    for some in chunks(sorted(set(ids))):
+    for some in chunks(possible(ids)):
         found.update((row.id, row) for row in connection.execute(_LOCK, {"ids": list(some)}))
     return found
 

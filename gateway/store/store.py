@@ -38,7 +38,7 @@ from gateway.model import (
 from gateway.store.database import Database, Run, make_engine
 from gateway.store.keys import key_counter
 from gateway.store.migrate import migrate
-from gateway.store.rows import chunks, item_of, live
+from gateway.store.rows import chunks, item_of, live, possible
 from gateway.store.schema import folder as folder_table
 from gateway.store.schema import item as item_table
 from gateway.store.schema import meta
@@ -191,7 +191,7 @@ class Store:
 
 def _items(connection: Connection, user: str, ids: Sequence[int]) -> list[Item]:
     found: dict[int, Item] = {}
-    for some in chunks(list(dict.fromkeys(ids))):
+    for some in chunks(possible(ids)):
         rows = connection.execute(_ITEMS, {"the_user": user, "ids": list(some)})
         found.update((row.id, item_of(row)) for row in rows)
     return [found[id] for id in ids if id in found]

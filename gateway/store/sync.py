@@ -8,7 +8,7 @@ from attrs import evolve, frozen
 from sqlalchemy import Connection, Row, select
 
 from gateway.interfaces import BackendDown
-from gateway.model import BatchRow, DeviceKey, Op, SyncOptions, SyncOutcome, SyncRequest
+from gateway.model import BatchRow, DeviceKey, Op, Remove, SyncOptions, SyncOutcome, SyncRequest
 from gateway.store.batch import Batch, count, fill, idle, line, target
 from gateway.store.commands import Desk, Executed, disown, spelled
 from gateway.store.keys import (
@@ -23,7 +23,7 @@ from gateway.store.keys import (
     load_chain,
     start_chain,
 )
-from gateway.store.rows import CHUNK, lock_folders
+from gateway.store.rows import CHUNK, lock_folders, possible
 from gateway.store.schema import folder, item
 
 SUCCESS = 1
@@ -37,8 +37,7 @@ ESTIMATE_INVALID_KEY = 4
 
 def sync(connection: Connection, epoch: str, device: DeviceKey, folder_id: int, request: SyncRequest) -> SyncOutcome:
     """Execute a request; Status 1, 3 (invalid key) or 12 (no such folder of the user)."""
-    ids = {folder_id} if request.trash is None else {folder_id, request.trash}
-    folders = lock_folders(connection, ids)
+    folders = lock_folders(connection, [folder_id, request.trash or 0])
     here = folders.get(folder_id)
     if here is None or here.user != device.user or here.path is None:
         return SyncOutcome(NO_FOLDER, "0")
@@ -51,11 +50,18 @@ def sync(connection: Connection, epoch: str, device: DeviceKey, folder_id: int, 
     newest = chain.newest
     if newest is not None and newest is not base and newest.digest == request.digest:
         return _again(connection, epoch, folder_id, newest)
-    trash = folders.get(request.trash) if request.trash is not None else None
-    if request.trash is not None and (trash is None or trash.user != device.user):
+    return _Turn(connection, epoch, here, _trash(folders, request, device.user), chain, base, request).take()
+
+
+def _trash(folders: dict[int, Row[Any]], request: SyncRequest, user: str) -> Row[Any] | None:
+    """The row of the folder for deletions, if the request deletes anything and wants it kept."""
+    if request.trash is None or not any(isinstance(command, Remove) for command in request.commands):
+        return None
+    trash = folders.get(request.trash)
+    if trash is None or trash.user != user or trash.path is None:
         # Without it the mail would be lost; the next request finds another folder or none at all.
         raise BackendDown(f"the folder {request.trash} for deleted items is gone")
-    return _Turn(connection, epoch, here, trash, chain, base, request).take()
+    return trash
 
 
 def _start(
@@ -178,8 +184,8 @@ def estimate(
     now: int,
 ) -> tuple[int, int]:
     """Status and number of changes pending; the key stays as it is."""
-    query = select(folder).where(folder.c.id == folder_id, folder.c.user == device.user, folder.c.removed.is_(None))
-    here = connection.execute(query).one_or_none()
+    query = select(folder).where(folder.c.id.in_(possible([folder_id])), folder.c.user == device.user)
+    here = connection.execute(query.where(folder.c.removed.is_(None))).one_or_none()
     if here is None or here.path is None:
         return ESTIMATE_NO_FOLDER, 0
     chain = load_chain(connection, device, folder_id)

@@ -53,6 +53,11 @@ class DevicesContract(StoreCase):
         self.result(self.store.keep(Device(ANN, type="other"), False))
         self.assertEqual(self.result(self.store.device(ANN)), Device(ANN, type="other"))
 
+    def test_anyText(self) -> None:
+        """Whatever a client says of itself can be kept; what is no text is left out."""
+        self.result(self.store.keep(Device(ANN, agent="a\0b\ud800", information={"Model": "\0\ud800"}), False))
+        self.assertEqual(self.result(self.store.device(ANN)).agent, "ab?")
+
     def test_keepAll(self) -> None:
         """Many are written at once, new and known ones."""
         self.result(self.store.keep(Device(ANN), True))

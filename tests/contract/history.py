@@ -377,6 +377,10 @@ class World:
         if request.get_changes and not outcome.more:
             self.equal(collection)
             assert not self.news(collection), (collection, outcome)
+        if outcome.level:
+            self.equal(collection)
+            looked = result(self.ledger.look(collection.device, [collection.folder], False))
+            assert looked.folders[collection.folder].number == outcome.level, (looked, outcome)
         refiltered = request.options is not None and not request.get_changes
         if calm and not outcome.results and not outcome.more and not refiltered:
             assert not self.news(collection), (collection, request, outcome)

@@ -217,6 +217,17 @@ class KeyContract(StoreCase):
         self.assertEqual([status(key, self.inbox), status("0", self.inbox), status("x", self.inbox)], [1, 3, 4])
         self.assertEqual(status(key, 4711), 2)
 
+    def test_impossibleIds(self) -> None:
+        """Ids that no row can have are of nothing, wherever a client writes them."""
+        key = self.start()
+        for id in (0, -1, 1 << 63, 10**30):
+            self.assertEqual(self.sync("0", folder=id or -2).status, 12)
+            self.assertEqual(self.sync(key, Amend(id, add="S"), Remove(id)).results, (Result(0, 8), Result(1, 8)))
+            key = self.start()
+            self.assertEqual(self.look(folder=id or -2).standing, Standing.UNKNOWN)
+            self.assertEqual(self.result(self.store.items("ann", [id])), [])
+            self.assertEqual(self.result(self.store.estimate(ANN, id, key, None, NOW)), (2, 0))
+
 
 class FloorContract(StoreCase):
     """Rule 2: new things first, then the past, newest first, down to the edge of the window."""
@@ -627,6 +638,7 @@ class CommandContract(StoreCase):
         for trash in (4711, inbox.id):
             request = SyncRequest(key, b"", NOW, commands=(Remove(a),), trash=trash)
             self.failureResultOf(self.store.sync(ANN, self.inbox, request), BackendDown)
+            self.assertEqual(self.sync(key, trash=trash).status, 1, "nothing is to be deleted")
         self.assertEqual(list(self.items()), ["a"])
 
     def test_repeatedDeletionInAnotherRequest(self) -> None:
@@ -748,6 +760,18 @@ class LookContract(StoreCase):
         """Without an answer that was written out the folder is not synchronised."""
         self.sync("0", given=False)
         self.assertEqual(self.look().standing, Standing.UNSYNCED)
+
+    def test_level(self) -> None:
+        """A Sync tells up to which number the device then lacks nothing, or 0 if it lacks something or was not asked."""
+        self.deliver("a", "b", "c")
+        first = self.sync("0")
+        second = self.sync(first.key, window=2)
+        third = self.sync(second.key)
+        self.assertEqual([outcome.level for outcome in (first, second, third)], [0, 0, 3])
+        self.record(self.mail("a", "S"))
+        fourth = self.sync(third.key, get_changes=False)
+        fifth = self.sync(fourth.key, Amend(self.id_of("b"), add="S"))
+        self.assertEqual((fourth.level, fifth.level, self.look().number), (0, 5, 5))
 
     def test_usedKeyWasGiven(self) -> None:
         """A key that the device uses was given to it, whatever was seen of it."""
