@@ -10,6 +10,7 @@ import re
 
 from gateway.convert import mime
 from gateway.convert.charset import clean
+from gateway.convert.headers import words
 from gateway.convert.mime import Part
 from gateway.convert.outline import Attached
 from gateway.element import Element
@@ -85,7 +86,7 @@ def name(part: Part) -> str:
 
 def embedded_subject(part: Part) -> str:
     """The subject of a message in a message."""
-    return mime.read_head(part.content(2**13)).text("subject")
+    return words(mime.read_head(part.content()).get("subject", ""))
 
 
 def method(part: Part) -> int:
@@ -120,10 +121,10 @@ def _old(part: Part, server_id: str) -> Element:
 
 def _new(item: Attached, server_id: str) -> Element:
     part = item.part
-    content_id = part.fields.raw("content-id").strip("<> ")[:1000]
-    location = part.fields.raw("content-location")[:1000]
+    content_id = part.get("content-id", "").strip("<> ")[:1000]
+    location = part.get("content-location", "")[:1000]
     # Some programs call the pictures of their HTML attachments, so what they are related to counts more.
-    inline = bool(content_id or location) and (item.related or part.disposition[0] == "inline")
+    inline = bool(content_id or location) and (item.related or part.get_content_disposition() == "inline")
     return Element(
         "AirSyncBase:Attachment",
         Element("AirSyncBase:DisplayName", name(part)),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from attrs import evolve, frozen
 
 from gateway.convert import html, verbatim
-from gateway.convert.charset import clean, crlf, decoded
+from gateway.convert.charset import ASCII, crlf
 from gateway.convert.mime import Part
 from gateway.convert.outline import HTML, Outline
 from gateway.element import Element
@@ -42,6 +42,7 @@ class Rendered:
 class Body:
     """The texts that a mail can be sent as."""
 
+    raw: bytes
     outline: Outline
     smime: bool = False
 
@@ -54,12 +55,12 @@ class Body:
     def code_page(self) -> int:
         """The Windows code page of the charset the text was written in."""
         parts = self.outline.text.rich
-        return decoded(parts[0].content(4096), parts[0].parameters.get("charset", ""))[1] if parts else 20127
+        return parts[0].decoded[1] if parts else ASCII
 
     def rendered(self, kind: int, limit: int | None) -> Rendered:
         """The text in a format, at most C{limit} bytes of it."""
         if kind == MIME_TYPE:
-            return _message(self.outline.root, limit)
+            return _message(self.raw, self.outline.root, limit)
         parts = self.outline.text.plain if kind == PLAIN_TYPE else self.outline.text.rich
         text, missing = joined(parts, kind, limit)
         return shortened(text, limit, missing)
@@ -173,7 +174,7 @@ def _old(body: Body, options: SyncOptions, whole: bool) -> list[Element]:
 def joined(parts: Sequence[Part], kind: int, limit: int | None) -> tuple[str, int]:
     """The text of all the parts in one format with line ends CRLF, and an estimate of the bytes left unread.
 
-    No more is decoded than C{limit} bytes of the result can need.
+    No more is converted than C{limit} bytes of the result can need.
     """
     texts: list[str] = []
     missing = length = 0
@@ -190,24 +191,20 @@ def joined(parts: Sequence[Part], kind: int, limit: int | None) -> tuple[str, in
 
 def _glimpse(part: Part) -> str:
     """Enough of the text of a part for the longest preview."""
-    source = clean(decoded(part.content(_GLIMPSE), part.parameters.get("charset", ""))[0])
+    source = part.decoded[0][:_GLIMPSE]
     return html.to_text(source, 8 * _MAX_PREVIEW)[0] if part.type == HTML else source[: 8 * _MAX_PREVIEW]
 
 
 def _part_text(part: Part, kind: int, limit: int | None) -> tuple[str, int]:
-    read = None if limit is None else max(2**16, 4 * limit)
+    whole = part.decoded[0]
     if part.type == HTML and kind == PLAIN_TYPE:
-        read = 4 * html.MAX_SOURCE
-    octets = part.content(read)
-    source = clean(decoded(octets, part.parameters.get("charset", ""))[0])
-    missing = 0 if read is None or part.end - part.body <= read else max(1, part.size() - len(octets))
-    if part.type == HTML and kind == PLAIN_TYPE:
-        text, complete = html.to_text(source)
-        return _LINE_END.sub("\r\n", text), missing + (0 if complete else len(source) - html.MAX_SOURCE)
-    text = crlf(source)
+        text, complete = html.to_text(whole)
+        return _LINE_END.sub("\r\n", text), 0 if complete else len(whole) - html.MAX_SOURCE
+    read = len(whole) if limit is None else max(2**16, limit)
+    text = crlf(whole[:read])
     if kind == HTML_TYPE:
         text = html.declared_utf8(text) if part.type == HTML else html.from_text(text)
-    return text, missing
+    return text, byte_length(whole[read:])
 
 
 def shortened(text: str, limit: int | None, missing: int = 0) -> Rendered:
@@ -227,10 +224,7 @@ def byte_length(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
-def _message(root: Part, limit: int | None) -> Rendered:
-    found = verbatim.message(root, limit)
-    rendered = shortened(found.text, limit, found.missing)
-    if limit is not None and limit < found.header:
-        # Not inside a field of the header, on however many lines it is.
-        return evolve(rendered, text=rendered.text[: verbatim.last_field(rendered.text)])
-    return rendered
+def _message(raw: bytes, root: Part, limit: int | None) -> Rendered:
+    text, missing = verbatim.message(raw, root, limit)
+    rendered = shortened(text, limit, missing)
+    return evolve(rendered, text=verbatim.whole_lines(rendered.text)) if rendered.truncated else rendered

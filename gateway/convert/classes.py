@@ -42,7 +42,7 @@ def message_class(outline: Outline) -> str:
         return SMIME
     if root.type == "multipart/signed":
         # OpenPGP signs in the same structure, but a device would check it as S/MIME.
-        return NOTE if "pgp" in root.parameters.get("protocol", "").lower() else SMIME_SIGNED
+        return NOTE if "pgp" in root.parameters().get("protocol", "").lower() else SMIME_SIGNED
     if root.type == "multipart/report":
         return _report_class(root)
     return _meeting_class(outline.calendar) if outline.calendar is not None else NOTE
@@ -60,17 +60,17 @@ def is_smime(kind: str) -> bool:
 
 def importance(root: Part) -> int:
     """0 low, 1 normal, 2 high, from Importance or X-Priority."""
-    named = {"low": 0, "normal": 1, "high": 2}.get(root.fields.raw("importance").lower())
+    named = {"low": 0, "normal": 1, "high": 2}.get(root.get("importance", "").lower())
     if named is not None:
         return named
-    return {"1": 2, "2": 2, "4": 0, "5": 0}.get(root.fields.raw("x-priority")[:1], 1)
+    return {"1": 2, "2": 2, "4": 0, "5": 0}.get(root.get("x-priority", "")[:1], 1)
 
 
 def _meeting_class(calendar: Part) -> str:
     content = b""
-    method = calendar.parameters.get("method", "").upper()
+    method = calendar.parameters().get("method", "").upper()
     if not method or method == "REPLY":
-        content = _ICAL_FOLD.sub(b"", calendar.content(_READ))
+        content = _ICAL_FOLD.sub(b"", calendar.content()[:_READ])
         found = _METHOD.search(content)
         method = method or (found[1].decode("ascii").upper() if found else "")
     if method == "REPLY":
@@ -85,6 +85,6 @@ def _report_class(root: Part) -> str:
         if part.type == "message/disposition-notification":
             return "REPORT.IPM.NOTE.IPNRN"
         if part.type in ("message/delivery-status", "message/global-delivery-status"):
-            actions = {found[1].decode("ascii").lower() for found in _ACTION.finditer(part.content(_READ))}
+            actions = {found[1].decode("ascii").lower() for found in _ACTION.finditer(part.content()[:_READ])}
             return next((kind for action, kind in _REPORTS.items() if action in actions), NOTE)
     return NOTE

@@ -16,7 +16,8 @@ from gateway.convert import attachments, body, classes, conversation, flags, mim
 from gateway.convert.attachments import attachment
 from gateway.convert.body import Body
 from gateway.convert.flags import ConversionError, amendment
-from gateway.convert.headers import Address
+from gateway.convert.headers import Address, addresses, words
+from gateway.convert.mime import Part
 from gateway.convert.outline import Outline, Text, outline
 from gateway.element import Element
 from gateway.model import SyncOptions
@@ -69,7 +70,7 @@ def changed_properties(mail: Mail, version: int) -> list[Element]:
 
 def _properties(mail: Mail, seen: Outline, version: int, options: SyncOptions, whole: bool) -> Iterator[Element]:
     kind = classes.message_class(seen)
-    text = Body(seen, classes.is_smime(kind))
+    text = Body(mail.raw, seen, classes.is_smime(kind))
     yield from _envelope(mail, seen)
     yield flags.read_element(mail.state)
     listed = attachments.elements(seen.attachments, mail.server_id, version)
@@ -93,29 +94,29 @@ def _properties(mail: Mail, seen: Outline, version: int, options: SyncOptions, w
 
 def _envelope(mail: Mail, seen: Outline) -> Iterator[Element]:
     """To to Importance: what the header tells."""
-    fields = seen.root.fields
-    to = fields.addresses("to")
-    subject = fields.text("subject")[:MAX_SUBJECT]
+    root = seen.root
+    to = _addresses(root, "to")
+    subject = words(root.get("subject", ""))[:MAX_SUBJECT]
     yield from _filled("Email:To", listed(to))
-    yield from _filled("Email:Cc", listed(fields.addresses("cc")))
-    yield from _filled("Email:From", listed(fields.addresses("from")))
+    yield from _filled("Email:Cc", listed(_addresses(root, "cc")))
+    yield from _filled("Email:From", listed(_addresses(root, "from")))
     yield from _filled("Email:Subject", subject)
-    yield from _filled("Email:ReplyTo", listed(fields.addresses("reply-to"), ";"))
+    yield from _filled("Email:ReplyTo", listed(_addresses(root, "reply-to"), ";"))
     yield Element("Email:DateReceived", date_time(mail.received))
     yield from _filled("Email:DisplayTo", _fitting([address.name or address.spec for address in to], ";"))
-    yield from _filled("Email:ThreadTopic", conversation.thread_topic(fields, subject)[:MAX_SUBJECT])
-    yield Element("Email:Importance", classes.importance(seen.root))
+    yield from _filled("Email:ThreadTopic", conversation.thread_topic(root, subject)[:MAX_SUBJECT])
+    yield Element("Email:Importance", classes.importance(root))
 
 
 def _conversation(mail: Mail, seen: Outline) -> Iterator[Element]:
     """The properties that protocol 14.0 brought."""
-    fields = seen.root.fields
-    same = conversation.conversation_id(fields, mail.raw[: 2**16])
+    root = seen.root
+    same = conversation.conversation_id(root, mail.raw[: 2**16])
     yield Element("Email2:ConversationId", same)
-    yield Element("Email2:ConversationIndex", conversation.conversation_index(fields, same, _clamped(mail.received)))
+    yield Element("Email2:ConversationIndex", conversation.conversation_index(root, same, _clamped(mail.received)))
     yield from flags.verb_elements(mail.state)
-    sender = fields.addresses("sender")
-    if sender and sender[0].spec.lower() not in [address.spec.lower() for address in fields.addresses("from")]:
+    sender = _addresses(root, "sender")
+    if sender and sender[0].spec.lower() not in [address.spec.lower() for address in _addresses(root, "from")]:
         yield from _filled("Email2:Sender", listed(sender[:1]))
     if _blind(seen):
         yield Element("Email2:ReceivedAsBcc", 1)
@@ -123,16 +124,20 @@ def _conversation(mail: Mail, seen: Outline) -> Iterator[Element]:
 
 def _blind(seen: Outline) -> bool:
     """Whether the mail says itself that it came to this account by its Bcc field."""
-    fields = seen.root.fields
-    delivered = {address.spec.lower() for address in fields.addresses("delivered-to")}
-    return any(address.spec.lower() in delivered for address in fields.addresses("bcc"))
+    root = seen.root
+    delivered = {address.spec.lower() for address in _addresses(root, "delivered-to")}
+    return any(address.spec.lower() in delivered for address in _addresses(root, "bcc"))
 
 
 def _draft(mail: Mail, seen: Outline) -> Iterator[Element]:
     """The properties that protocol 16.0 brought; they are those of a draft."""
     if flags.DRAFT in mail.state:
-        yield from _filled("Email2:Bcc", listed(seen.root.fields.addresses("bcc")))
+        yield from _filled("Email2:Bcc", listed(_addresses(seen.root, "bcc")))
         yield Element("Email2:IsDraft", 1)
+
+
+def _addresses(root: Part, name: str) -> list[Address]:
+    return addresses(root.get_all(name, []))
 
 
 def _filled(tag: str, text: str) -> tuple[Element, ...]:
@@ -140,9 +145,9 @@ def _filled(tag: str, text: str) -> tuple[Element, ...]:
     return (Element(tag, text),) if text else ()
 
 
-def listed(addresses: list[Address], separator: str = ", ") -> str:
+def listed(found: list[Address], separator: str = ", ") -> str:
     """The addresses in one line of at most L{MAX_LIST} characters."""
-    return _fitting([str(address) for address in addresses], separator)
+    return _fitting([str(address) for address in found], separator)
 
 
 def _fitting(texts: list[str], separator: str) -> str:

@@ -74,7 +74,7 @@ class _Sorting:
         return text
 
     def _leaf(self, part: Part, related: bool, choice: bool) -> Text:
-        attached = part.disposition[0] == "attachment"
+        attached = part.get_content_disposition() == "attachment"
         if part.type == "text/calendar" and self.calendar is None and not attached:
             self.calendar = part
         if part.type in (PLAIN, HTML) and not attached and not (self.texts and part.filename):
@@ -107,9 +107,9 @@ class _Sorting:
 
 
 def _main(part: Part) -> Part:
-    start = part.parameters.get("start", "").strip()
+    start = part.parameters().get("start", "").strip("<> ")
     for child in part.children if start else ():
-        if child.fields.raw("content-id") == start:
+        if child.get("content-id", "").strip("<> ") == start:
             return child
     readable = (child for child in part.children if child.children or child.type in (PLAIN, HTML))
     return next(readable, part.children[0])

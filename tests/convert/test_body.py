@@ -135,7 +135,7 @@ class TruncationTests(SynchronousTestCase):
         self.assertEqual(body(raw, asked(BodyPreference(1, 3)))["Data"], "a\r\n")
 
     def test_largeTexts(self) -> None:
-        """Of a long text only the beginning is decoded; the size of the whole is estimated."""
+        """Of a long text only the beginning is sent; the size of the whole is estimated."""
         octets = base64.encodebytes(b"word " * 1_000_000)
         found = body(part("text/plain", octets, "Content-Transfer-Encoding: base64"), asked(BodyPreference(1, 500)))
         self.assertEqual(found["Data"], "word " * 100)
@@ -199,10 +199,10 @@ class MimeTests(SynchronousTestCase):
             self.assertEqual(found["EstimatedDataSize"], str(len(BOTH)))
 
     def test_cut(self) -> None:
-        """MIME is cut in bytes, and the size of the whole is told."""
-        raw = text("Subject: x\nTo: a@b", "ä" * 1000 + "\n" * 10)
-        found = body(raw, asked(BodyPreference(4, 30), mime_support=2))
-        self.assertEqual(found["Data"], "Subject: x\r\nTo: a@b\r\n\r\n" + "ä" * 3)
+        """MIME is cut between lines, and the size of the whole is told."""
+        raw = text("Subject: x\nTo: a@b", "ä\r\n" + "ä" * 1000 + "\n" * 10)
+        found = body(raw, asked(BodyPreference(4, 35), mime_support=2))
+        self.assertEqual(found["Data"], "Subject: x\r\nTo: a@b\r\n\r\nä\r\n")
         self.assertEqual(found["EstimatedDataSize"], str(len(raw) + 10))
         self.assertEqual(found["Truncated"], "1")
 
@@ -218,7 +218,7 @@ class MimeTests(SynchronousTestCase):
             (31, "Subject: abc\r\nTo: a@b,\r\n c@d\r\n"),
             (34, "Subject: abc\r\nTo: a@b,\r\n c@d\r\n"),
             (38, raw[:38].decode()),
-            (40, raw[:40].decode()),
+            (40, raw[:38].decode()),
         ):
             with self.subTest(size):
                 found = body(raw, asked(BodyPreference(4, size), mime_support=2))

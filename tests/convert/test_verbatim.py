@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.convert.mime import read
-from gateway.convert.verbatim import last_field, message
+from gateway.convert.verbatim import MAX_LINE, message, whole_lines
 from tests.convert.samples import multipart, part, text
 
 
 def sent(raw: bytes, limit: int | None = None) -> str:
     """The MIME text of a mail."""
-    return message(read(raw), limit).text
+    return message(raw, read(raw), limit)[0]
 
 
 def contents(raw: bytes) -> list[tuple[str, bytes]]:
@@ -39,9 +39,10 @@ class VerbatimTests(SynchronousTestCase):
 
     def test_lineEnds(self) -> None:
         """Line ends become CRLF, and the length that is told counts them."""
-        found = message(read(b"Subject: x\nTo: y\n\na\nb"), 20)
-        self.assertTrue(found.text.startswith("Subject: x\r\nTo: y\r\n\r\na"))
-        self.assertEqual((found.header, len(found.text) + found.missing), (21, 25))
+        raw = b"Subject: x\nTo: y\n\na\nb" + b"\n" * 20
+        found, missing = message(raw, read(raw), 12)
+        self.assertTrue(found.startswith("Subject: x\r\nTo: y\r\n"))
+        self.assertEqual(len(found) + missing, 25 + 40)
 
     def test_otherOctets(self) -> None:
         """Parts that a string cannot hold are sent in base64, the others as they are; the content stays the same."""
@@ -70,10 +71,10 @@ class VerbatimTests(SynchronousTestCase):
     def test_limit(self) -> None:
         """Of a long message not much more than the limit is looked at."""
         raw = text("Subject: x", b"a" * 1_000_000 + b"\xff\0")
-        found = message(read(raw), 100)
-        self.assertLess(len(found.text), 200)
-        self.assertEqual(len(found.text) + found.missing, len(raw))
-        self.assertEqual(found.text.encode(), raw[: len(found.text)])
+        found, missing = message(raw, read(raw), 100)
+        self.assertLess(len(found), 200)
+        self.assertEqual(len(found) + missing, len(raw))
+        self.assertEqual(found.encode(), raw[: len(found)])
 
     def test_cutCharacter(self) -> None:
         """A limit in the middle of a character does not make it an odd one."""
@@ -82,11 +83,32 @@ class VerbatimTests(SynchronousTestCase):
             self.assertNotIn("\ufffd", sent(raw, limit))
             self.assertNotIn("base64", sent(raw, limit))
 
-    def test_lastField(self) -> None:
-        """The last field of a cut header is found past the folds of the one before it."""
-        self.assertEqual(last_field("A: 1\r\nB: 2\r\n 3\r\nC"), 16)
-        self.assertEqual(last_field("A: 1\r\nB: 2\r\n 3\r\n"), 6)
-        self.assertEqual(last_field("A: 1"), 0)
+    def test_cutLastOctet(self) -> None:
+        """A message that ends within a character is an odd one, and loses nothing."""
+        self.assertEqual(contents(sent(text("Subject: x", b"a\xc3")).encode()), [("text/plain", b"a\xc3")])
+
+    def test_mixedCharsets(self) -> None:
+        """Octets that fit in no string leave the rest of the message as it is."""
+        raw = multipart(
+            "mixed", part("text/plain", "ä"), part("text/plain", b"\xff"), headers="Subject: grün\nX: a\n b"
+        )
+        found = sent(raw)
+        self.assertTrue(found.startswith("Subject: grün\r\nX: a\r\n b\r\n"))
+        self.assertEqual([octets for _, octets in contents(found.encode())], ["ä".encode(), b"\xff"])
+
+    def test_wholeLines(self) -> None:
+        """A cut message ends with a whole line, and in its header with a whole field, on however many lines that is."""
+        for cut, expected in (
+            ("A: 1\r\nB: 2\r\n 3\r\nC", "A: 1\r\nB: 2\r\n 3\r\n"),
+            ("A: 1\r\nB: 2\r\n 3\r\n", "A: 1\r\n"),
+            ("A: 1", ""),
+            ("A: 1\r\n\r\n", "A: 1\r\n\r\n"),
+            ("A: 1\r\n\r\none\r\ntwo", "A: 1\r\n\r\none\r\n"),
+            ("\r\none\r\ntwo", "\r\none\r\n"),
+            ("A: 1\r\n\r\n" + "x" * MAX_LINE, "A: 1\r\n\r\n" + "x" * MAX_LINE),
+        ):
+            with self.subTest(cut):
+                self.assertEqual(whole_lines(cut), expected)
 
     @given(st.binary(max_size=200))
     @settings(max_examples=200, deadline=None)
