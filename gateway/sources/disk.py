@@ -32,10 +32,11 @@ DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 @frozen
 class Stamp:
     """The times of a folder's directories: a note that differs after any change; C{settled} if they are no longer
-    so young that the next change might leave them as they are."""
+    so young that the next change might leave them as they are. C{identity} tells which directories they are."""
 
     note: str
     settled: bool
+    identity: Identity
 
 
 @frozen
@@ -139,7 +140,8 @@ class MailRoot:
         except OSError:
             return None
         age = self.now() - max(new.st_mtime, cur.st_mtime)
-        return Stamp(f"{new.st_ino}.{new.st_mtime_ns} {cur.st_ino}.{cur.st_mtime_ns}", age >= SETTLED)
+        note = f"{new.st_ino}.{new.st_mtime_ns} {cur.st_ino}.{cur.st_mtime_ns}"
+        return Stamp(note, age >= SETTLED, (new.st_ino, cur.st_ino))
 
     def compare(self, user: str, path: str, known: Mapping[str, str]) -> Difference | None:
         """List a folder and say how it differs from the names and states that are known; C{None} if it is not there,
@@ -223,8 +225,8 @@ def _surveyed(account: int, path: str) -> Surveyed:
         status.append(found if found is not None and stat.S_ISDIR(found.st_mode) else None)
     new, cur = status
     if new is None or cur is None:
-        return Surveyed(path, (0, 0, 0), False)
-    return Surveyed(path, (cur.st_dev, new.st_ino, cur.st_ino), True)
+        return Surveyed(path, (0, 0), False)
+    return Surveyed(path, (new.st_ino, cur.st_ino), True)
 
 
 def _made(parent: int, name: str) -> bool:

@@ -54,7 +54,3 @@ class Folding:
             place.lost(base, cookie)
             places[place] = None
         return list(places)
-
-    def overflowed(self) -> None:
-        """Events were lost: second halves may be among them, so nothing may be concluded from the first ones."""
-        self._moving.clear()

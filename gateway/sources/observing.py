@@ -80,7 +80,6 @@ class Observer:
             "inotify lost events: all folders are looked at again. If this happens often, set"
             " fs.inotify.max_queued_events higher"
         )
-        self._folding.overflowed()
         for account in list(self.surveyor.accounts.values()):
             for place in account.places.values():
                 if self.settling.is_dirty(place) or not place.quiet:

@@ -11,8 +11,8 @@ from gateway.sources.names import split
 Location = tuple[str, str]
 """Where a mail lies: C{"new"} or C{"cur"}, and its full file name."""
 
-Identity = tuple[int, int, int]
-"""Device and inode numbers of a folder's C{new} and C{cur}: another pair is another folder under the same name."""
+Identity = tuple[int, int]
+"""The inode numbers of a folder's C{new} and C{cur}: another pair is another folder under the same name."""
 
 REMEMBERED = 4096
 
@@ -31,7 +31,7 @@ class Place:
     path: str
     id: int = 0
     note: str = ""
-    identity: Identity = (0, 0, 0)
+    identity: Identity = (0, 0)
     watches: tuple[int, int] = (0, 0)
     stale: bool = True
     busy: bool = False

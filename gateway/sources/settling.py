@@ -86,7 +86,8 @@ class Settling:
             return False
         for place, stamp, tick in zip(places, stamps, ticks, strict=True):
             unchanged = self._dirty.get(place) == tick and place.quiet and place.watched
-            if unchanged and stamp is not None and stamp.settled:
+            # Another directory may have taken the path: its survey is under way then.
+            if unchanged and stamp is not None and stamp.settled and stamp.identity == place.identity:
                 del self._dirty[place]
                 place.forget_names()
                 self._note(place, stamp)

@@ -147,9 +147,9 @@ class Surveyor:
             self._lose(account)
             return
         account.missing = False
-        unsure = self._watch(account, found)
+        self._watch(account, found)
         await self._record_hierarchy(account)
-        if check or unsure:
+        if check:
             await self._check(account)
         for place in account.places.values():
             if place.stale or place.news:
@@ -185,18 +185,18 @@ class Surveyor:
     def _stop_waiting(self, account: Account, path: str) -> None:
         self.watches.drop(account.waiting.pop(path), (account, None, WAITING))
 
-    def _watch(self, account: Account, found: Sequence[Surveyed]) -> bool:
-        """Watch what is there and forget what is not; whether the times of some folder have to be compared."""
+    def _watch(self, account: Account, found: Sequence[Surveyed]) -> None:
+        """Watch what is there and forget what is not."""
         complete = {one.path: one for one in found if one.complete}
-        unsure = [self._watch_folder(account, one) for one in complete.values()]
+        for one in complete.values():
+            self._watch_folder(account, one)
         for path in [path for path in account.places if path not in complete]:
             place = account.places.pop(path)
             self._drop(account, place)
             self.recorder.forget(place)
         self._wait_for(account, {one.path for one in found if not one.complete and one.path})
-        return any(unsure)
 
-    def _watch_folder(self, account: Account, one: Surveyed) -> bool:
+    def _watch_folder(self, account: Account, one: Surveyed) -> None:
         place = account.places.get(one.path)
         if place is None:
             place = account.places[one.path] = Place(account.user, one.path, identity=one.identity, stale=False)
@@ -206,10 +206,9 @@ class Surveyor:
             for sub, wd in zip(("new", "cur"), before, strict=True)
         )
         place.watches = (new, cur)
-        if place.identity != one.identity:
-            place.identity = one.identity
-            place.stale = True
-        return place.watches != before
+        place.identity = one.identity
+        if any(old not in (0, now) for old, now in zip(before, place.watches, strict=True)):
+            place.stale = True  # the path is another directory's now
 
     def _wait_for(self, account: Account, incomplete: set[str]) -> None:
         for path in [path for path in account.waiting if path not in incomplete]:
@@ -229,7 +228,6 @@ class Surveyor:
         for path, place in account.places.items():
             folder = account.known.get(path)
             if folder is not None and place.id != folder.id:
-                place.stale = place.stale or bool(place.id)
                 place.id, place.note = folder.id, folder.listed
                 place.stale = place.stale or not folder.listed
 

@@ -20,15 +20,14 @@ class Work:
     clock: IReactorTime
     log = Logger()
     stopping: bool = field(default=False, init=False)
-    _running: set[Deferred[None]] = field(factory=set, init=False)
+    _running: int = field(default=0, init=False)
     _waiting: list[Deferred[None]] = field(factory=list, init=False)
     _pauses: set[Deferred[None]] = field(factory=set, init=False)
 
     def start(self, piece: Coroutine[Deferred[Any], Any, None], what: str) -> None:
         """Let a piece run; that it failed is logged with what it was."""
-        done = Deferred.fromCoroutine(piece)
-        self._running.add(done)
-        done.addErrback(self._failed, what).addBoth(self._ended, done)
+        self._running += 1  # before the piece runs: it may ask to be waited for
+        Deferred.fromCoroutine(piece).addErrback(self._failed, what).addBoth(self._ended)
 
     def finished(self) -> Deferred[None]:
         """Fires when nothing is running (any more)."""
@@ -58,8 +57,8 @@ class Work:
         if not failure.check(CancelledError):
             self.log.failure("Failed: {what}", failure, what=what)
 
-    def _ended(self, _: object, done: Deferred[None]) -> None:
-        self._running.discard(done)
+    def _ended(self, _: object) -> None:
+        self._running -= 1
         self._tell()
 
     def _tell(self) -> None:

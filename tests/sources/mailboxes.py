@@ -14,6 +14,7 @@ from attrs import define, field
 from sqlalchemy import Engine
 from twisted.internet.defer import execute
 from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from gateway.interfaces import IReporter
@@ -104,6 +105,14 @@ class FedEvents:
         if wd is not None:
             del self.watched[wd]
             self.queue.append(Event(wd, IGNORED, 0, ""))
+
+
+class Synced(list[Path]):
+    """The paths that are written to the disk, at the time when they are."""
+
+    def __init__(self, case: SynchronousTestCase) -> None:
+        super().__init__()
+        case.patch(os, "fsync", lambda descriptor: self.append(Path(os.readlink(f"/proc/self/fd/{descriptor}"))))
 
 
 @implementer(IReporter)

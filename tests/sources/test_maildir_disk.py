@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.model import Found
 from gateway.sources.disk import SETTLED, MailRoot, Stamp
-from tests.sources.mailboxes import Mailboxes
+from tests.sources.mailboxes import Mailboxes, Synced
 
 
 class DiskTests(SynchronousTestCase):
@@ -34,6 +34,16 @@ class PrepareTests(DiskTests):
             self.assertTrue((self.path / "alice" / path / "tmp").is_dir())
         self.assertTrue((self.path / "alice" / ".Sent" / "maildirfolder").is_file())
         self.assertEqual((self.path / "alice").stat().st_mode & 0o777, 0o700)
+
+    def test_durable(self) -> None:
+        """What is made is on disk: each directory in which something was made, and nothing when nothing was."""
+        synced = Synced(self)
+        self.root.prepare("alice", make=True, anew=True)
+        account = self.path / "alice"
+        self.assertEqual(set(synced), {self.path, account, *(account / path for path in self.paths())})
+        synced.clear()
+        self.root.prepare("alice", make=True, anew=True)
+        self.assertEqual(list(synced), [])
 
     def test_makesTheRoot(self) -> None:
         """The mail root itself is made too."""

@@ -14,7 +14,7 @@ from gateway.model import Intent, IntentKind
 from gateway.sources.disk import MailRoot
 from gateway.sources.files import INDEXES, MailFiles
 from gateway.sources.names import is_message, split, time_in
-from tests.sources.mailboxes import Mailboxes
+from tests.sources.mailboxes import Mailboxes, Synced
 
 FLAGS, MOVE, DELETE = IntentKind.FLAGS, IntentKind.MOVE, IntentKind.DELETE
 
@@ -100,7 +100,7 @@ class ReadTests(FileTests):
         (self.path / "cur" / "2.h:2,").write_text("secret")
         self.assertRaises(ItemGone, self.read, state="S")
         self.assertRaises(ItemGone, self.read, "2.h", path=".Link")
-        self.assertRaises(ItemGone, self.read, "../../../secret")
+        self.assertRaises(ItemGone, self.read, "../../secret")
         self.assertRaises(ItemGone, self.read, "secret", path="..")
         self.assertRaises(ItemGone, self.read, "2.h", path=".Trash/../..")
         self.assertRaises(ItemGone, self.read, "2.h", user="..")
@@ -213,6 +213,18 @@ class DeleteTests(FileTests):
 
 
 class ManyIntentsTests(FileTests):
+    def test_durable(self) -> None:
+        """The directories that were changed are written to the disk, each once, before anything counts as done."""
+        for name in ("1.h", "2.h", "3.h"):
+            self.boxes.write(f"new/{name}")
+        synced = Synced(self)
+        self.do(
+            Intent(1, "alice", FLAGS, "", "1.h", "S"),
+            Intent(2, "alice", FLAGS, "", "2.h", "S"),
+            Intent(3, "alice", MOVE, "", "3.h", to=".Trash", to_name="9.h"),
+        )
+        self.assertEqual(sorted(synced), sorted([self.inbox / "new", self.inbox / "cur", self.trash / "new"]))
+
     def test_inOrder(self) -> None:
         """Intents of the same mail are carried out in their order."""
         self.boxes.write("new/1.h")
@@ -272,6 +284,13 @@ class DeliverTests(FileTests):
             {(self.inbox / "new" / name).read_bytes() for name in names},
             {b"Subject: %d\r\n\r\n" % number for number in range(3)},
         )
+
+    def test_durable(self) -> None:
+        """The message and its name are written to the disk, in this order."""
+        synced = Synced(self)
+        self.files.deliver("alice", b"x")
+        (name,) = os.listdir(self.inbox / "new")
+        self.assertEqual(list(synced), [self.inbox / "tmp" / name, self.inbox / "new"])
 
     def test_hostName(self) -> None:
         """Characters of the host name that mean something in a file name are written otherwise."""

@@ -139,10 +139,9 @@ class FoldingTests(SynchronousTestCase):
         self.feed(MOVED_FROM, "cur", "1.h:2,", 7)
         self.feed(DELETE, "cur", "2.h:2,")
         taken = {"4.h": None}
-        self.folding.overflowed()
         self.inbox.overflowed()
         self.inbox.put_back(taken)
-        self.assertIsNone(self.folding.next)
+        self.folding.release(GRACE)
         self.assertEqual((self.inbox.news, self.inbox.held, self.inbox.stale), ({}, {}, True))
 
     def test_takenInPieces(self) -> None:

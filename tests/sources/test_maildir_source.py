@@ -14,7 +14,8 @@ from zope.interface.verify import verifyObject
 from gateway.interfaces import BackendDown, IMailbox
 from gateway.model import Change, FolderType, Intent, IntentKind, Remove, SyncRequest
 from gateway.sources import recording
-from gateway.sources.inotify import MOVED_FROM, MOVED_TO, Q_OVERFLOW, UNMOUNT, Event
+from gateway.sources.disk import Stamp
+from gateway.sources.inotify import CREATE, ISDIR, MOVED_FROM, MOVED_TO, Q_OVERFLOW, UNMOUNT, Event
 from gateway.sources.maildir import MaildirOptions, MaildirSource
 from gateway.store import Store
 from tests.sources.mailboxes import DEVICE, USER, FedEvents, Mailboxes
@@ -431,6 +432,7 @@ class EventTests(SourceTests):
         self.boxes.reports.also = fail
         self.ledger.calls.clear()
         self.boxes.write(f"new/{M1}")
+        self.boxes.turn()
         self.boxes.turn(5.0)
         self.assertEqual(self.ledger.calls, ["record"])
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
@@ -554,7 +556,7 @@ class FolderTests(SourceTests):
         """A folder counts when its directories are there, also if they come one by one."""
         where = self.path / USER / ".Slow"
         where.mkdir()
-        self.boxes.events.add(where.parent.stat().st_ino, 0x40000100, ".Slow")
+        self.boxes.events.add(where.parent.stat().st_ino, CREATE | ISDIR, ".Slow")
         self.boxes.turn()
         self.assertNotIn(".Slow", self.boxes.folders())
         self.boxes.folder(".Slow")
@@ -595,6 +597,67 @@ class FolderTests(SourceTests):
         self.boxes.write(f"new/{M3}", ".Work")
         self.boxes.turn()
         self.assertEqual(self.states(".Work"), {M2: "", M3: ""})
+        self.settle()
+        self.again()
+        self.assertEqual(self.source.recorder.listings, 0)
+
+    def test_completedBeforeItIsWatched(self) -> None:
+        """A folder that is completed just before its directory is watched is found."""
+
+        def late(path: str) -> None:
+            if path.endswith(".Slow") and not (self.path / USER / ".Slow" / "cur").exists():
+                self.boxes.folder(".Slow")
+
+        self.boxes.events.watching = late
+        (self.path / USER / ".Slow").mkdir()
+        self.boxes.events.add((self.path / USER).stat().st_ino, CREATE | ISDIR, ".Slow")
+        self.boxes.turn()
+        self.assertIn(".Slow", self.boxes.folders())
+
+    def test_madeDuringSurvey(self) -> None:
+        """A folder that is made while the mailbox is surveyed is found."""
+
+        def late(name: str) -> None:
+            if name == "record_hierarchy" and not (self.path / USER / ".Second").exists():
+                self.boxes.folder(".Second")
+                self.boxes.events.drain()
+
+        self.ledger.before = late
+        self.boxes.folder(".First")
+        self.boxes.turn()
+        self.assertEqual(set(self.boxes.folders()), {"", ".Work", ".First", ".Second"})
+
+    def test_swappedWhileNoting(self) -> None:
+        """The time of a directory that has just taken the place of another one is not noted."""
+        other = self.boxes.folder(".Other")
+        self.boxes.write(f"cur/{M1}:2,", ".Other")
+        self.boxes.turn()
+        self.settle()
+        self.boxes.write(f"cur/{M2}:2,", ".Work")
+        self.boxes.turn()
+        before = self.boxes.folders()[".Work"].listed
+        self.source.surveyor.run = lambda *args: Deferred()
+        self.boxes.rename(self.work, self.work.with_name(".X"))
+        self.boxes.rename(other, self.work)
+        self.boxes.clock.advance(self.options.settle)
+        self.assertEqual(self.boxes.folders()[".Work"].listed, before)
+        self.source.surveyor.run = execute
+        self.boxes.events.stop()
+        self.source.running = 0
+        for call in self.boxes.clock.getDelayedCalls():
+            call.cancel()
+
+    def test_forgotten(self) -> None:
+        """Nothing more is tried for a removed folder."""
+        self.ledger.refused = ["record"] * 3
+        self.boxes.write(f"new/{M1}", ".Work")
+        self.boxes.turn()
+        self.boxes.remove_folder(self.work)
+        self.boxes.turn()
+        self.ledger.calls.clear()
+        self.boxes.turn(60.0)
+        self.assertEqual(set(self.ledger.calls) - {"listed"}, set())
+        self.flushLoggedErrors(BackendDown)
 
     def test_removed(self) -> None:
         """A removed folder is out of the hierarchy, and its watches are given back."""
@@ -628,6 +691,15 @@ class FolderTests(SourceTests):
         self.boxes.turn()
         self.assertEqual(self.states(".Work"), {M2: "", M3: ""})
 
+    def test_madeAgainUnseen(self) -> None:
+        """A directory that was replaced is told from the old one by its descriptor, if not by its inode number."""
+        self.boxes.write(f"cur/{M1}:2,")
+        self.boxes.events.add((self.path / USER).stat().st_ino, CREATE | ISDIR, ".Any")
+        del self.boxes.events.queue[0]
+        self.boxes.events.watched.clear()
+        self.boxes.turn()
+        self.assertEqual(self.states(), {M1: ""})
+
     def test_accountRemoved(self) -> None:
         """When a mailbox is removed the source goes on, and looks after it when it is there again."""
         self.boxes.write(f"new/{M1}")
@@ -644,6 +716,21 @@ class FolderTests(SourceTests):
         self.boxes.write(f"new/{M2}")
         self.boxes.turn(self.options.rescan)
         self.assertEqual(self.states(), {M2: ""})
+
+    def test_unmountedInARename(self) -> None:
+        """When the disk goes away the missing second half of a rename is no removal."""
+        file = self.boxes.write(f"cur/{M1}:2,")
+        self.boxes.turn()
+        self.boxes.rename(file, self.inbox / "cur" / f"{M1}:2,S")
+        self.boxes.events.queue.pop()
+        top = (self.path / USER).stat().st_ino
+        (self.path / USER).rename(self.path / "away")
+        self.boxes.events.ignore(top)
+        self.boxes.turn(0.1)
+        self.assertEqual(self.states(), {M1: ""})
+        (self.path / "away").rename(self.path / USER)
+        self.boxes.turn(self.options.rescan)
+        self.assertEqual(self.states(), {M1: "S"})
 
     def test_unmounted(self) -> None:
         """When the disk goes away nothing is forgotten."""
@@ -755,6 +842,17 @@ class SettlingTests(SourceTests):
         self.boxes.age = 10.0
         self.settle()
         self.assertNotEqual(self.note(), before)
+
+    def test_staleIsNotNoted(self) -> None:
+        """A folder that became stale while it was compared is not noted."""
+        place = self.source.surveyor.accounts[USER].places[""]
+        before = place.note
+        place.stale = True
+        self.source._settling.listed(place, Stamp("other", True, place.identity))
+        self.assertEqual(place.note, before)
+        place.stale = False
+        self.source._settling.listed(place, Stamp("other", True, place.identity))
+        self.assertEqual(place.note, "other")
 
     def test_eventInTheQueue(self) -> None:
         """A folder of which the kernel still has an event is not noted."""
@@ -927,6 +1025,26 @@ class RaceTests(SourceTests):
         self.source.recorder.touch(account.places[""])
         self.boxes.turn()
         self.assertEqual([(i.id, i.state) for i in self.boxes.items()], [(item.id, "S")])
+
+    def test_awayDuringListing(self) -> None:
+        """A folder that is not there when it is to be listed is neither empty nor forgotten."""
+        away: list[Path] = []
+
+        def run(fn: Callable[..., Any], *args: object) -> Deferred[Any]:
+            if fn.__name__ != "compare" or away:
+                return execute(fn, *args)
+            away.append(self.inbox.rename(self.path / "away"))
+            result = fn(*args)
+            away[0].rename(self.inbox)
+            return execute(lambda: result)
+
+        self.boxes.write(f"cur/{M2}:2,")
+        self.boxes.events.queue[:] = [OVERFLOW]
+        self.source.recorder.run = run
+        self.boxes.turn()
+        self.assertEqual(self.states(), {M1: ""})
+        self.boxes.turn(1.0)
+        self.assertEqual(self.states(), {M1: "", M2: ""})
 
     def test_cookieWithoutFirstHalf(self) -> None:
         """A second half of which the first was before the watch is a new mail."""

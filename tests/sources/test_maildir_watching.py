@@ -14,7 +14,7 @@ from gateway.sources import maildir
 from gateway.sources.inotify import Inotify, NoEvents
 from gateway.sources.maildir import directory_events
 from gateway.sources.place import Place
-from gateway.sources.watching import Account, Watches
+from gateway.sources.watching import TOP, WAITING, Account, Watches
 from tests.sources.mailboxes import FedEvents
 
 
@@ -63,6 +63,20 @@ class WatchesTests(SynchronousTestCase):
         new = self.add("a", wd)
         self.assertNotIn(new, (0, wd))
         self.assertEqual(list(self.events.watched), [new])
+
+    def test_ignored(self) -> None:
+        """A watch that the kernel took away is nobody's; its folder has to be compared, and all are watched anew."""
+        self.place.stale = False
+        self.place.watches = (self.add("a"), self.watches.add((self.account, self.place, "cur"), str(self.path / "b")))
+        self.account.top = self.watches.add((self.account, None, TOP), str(self.path))
+        self.account.waiting = {".W": self.watches.add((self.account, None, WAITING), str(self.path / "c"))}
+        new, cur = self.place.watches
+        for wd in (new, self.account.top, self.account.waiting[".W"]):
+            self.assertIs((self.watches.ignored(wd) or [None])[0], self.account)
+            self.assertIsNone(self.watches.owner(wd))
+        self.assertEqual((self.place.watches, self.place.stale), ((0, cur), True))
+        self.assertEqual((self.account.top, self.account.waiting), (0, {}))
+        self.assertIsNone(self.watches.ignored(new))
 
     def test_missing(self) -> None:
         """What is not there is not watched, without a word."""
