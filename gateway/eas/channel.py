@@ -157,6 +157,8 @@ class BoundedChannel(HTTPChannel):
         """End: no timer stays, and who works on an answer may stop."""
         self._closing = True
         self._allow(None)
+        # A decoder in the middle of a body would keep the channel alive.
+        self._transferDecoder = None
         requests, self.requests = self.requests, []
         for request in requests:
             request.connectionLost(reason)

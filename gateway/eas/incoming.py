@@ -141,8 +141,9 @@ class DeviceRequest:
     def connectionLost(self, reason: Failure) -> None:
         """The connection is gone: whoever works on an answer may stop."""
         self.channel = self.requestHeaders = None
-        if self._content is not None:
-            self._content.close()
+        content, self._content = self._content, None
+        if content is not None:
+            content.close()
         lost, self.lost = self.lost, None
         if lost is not None:
             lost()
