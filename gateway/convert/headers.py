@@ -30,6 +30,9 @@ MAX_WORDS = 8192
 MAX_REPEATS = 16
 """Fields of one name whose addresses are put together."""
 
+MAX_ADDRESSES = 3000
+"""Addresses of one kind that are read: more than fit into L{MAX_VALUE}, but for lists made to be slow."""
+
 _FOLD = re.compile(r"[\r\n]+[ \t]*|\t")
 _BARE = re.compile(
     r'"(?:[^"\\]|\\.)*+"?'
@@ -97,7 +100,7 @@ def _word(octets: bytes | str, charset: str | None) -> str:
 def addresses(values: Iterable[str]) -> list[Address]:
     """The addresses in these field values; groups are taken apart, what has no @ is a name."""
     fields = list(values)[:MAX_REPEATS]
-    text = ", ".join(fields)[:MAX_VALUE]
+    text = "@".join(", ".join(fields)[:MAX_VALUE].split("@", MAX_ADDRESSES)[:MAX_ADDRESSES])
     try:
         found = [each for each in _addresses(text) if each.name or each.spec]
     except RecursionError:

@@ -155,10 +155,11 @@ class AddressesTests(SynchronousTestCase):
     def test_linear(self) -> None:
         """Lists made to be slow are read in a moment: brackets, quotes, commas and broken words by the thousand."""
         started = time.process_time()
-        for piece in ("(", '"', '\\"', "<", "a,", "a:", "=?a?q?", "(\\", "=?", ",", "a <"):
+        for piece in ("(", '"', '\\"', "<", "a,", "a:", "=?a?q?", "(\\", "=?", ",", "a <", "@"):
             addresses(['"' + piece * (MAX_VALUE // len(piece))])
             addresses(["g:" + piece * (MAX_VALUE // len(piece))])
         self.assertLess(time.process_time() - started, 3)
+        self.assertEqual(len(addresses(["a@b.example," * (MAX_VALUE // 12)])), MAX_VALUE // 12)
 
     @given(st.text(max_size=100), st.text('"<>(),;:@\\ a', max_size=100))
     @settings(max_examples=200, deadline=None)
