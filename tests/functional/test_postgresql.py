@@ -17,7 +17,7 @@ from gateway.store import Store, open_store
 from gateway.store.database import Database, make_engine
 from gateway.store.rows import next_numbers
 from gateway.store.schema import item, metadata
-from tests.contract import devices, ledger, sync
+from tests.contract import commands, compaction, devices, hierarchy, keys, ledger, looks, windows
 from tests.contract.history import World, result
 from tests.postgresql import cluster, missing
 from tests.store.test_schema import differences
@@ -62,7 +62,7 @@ class PostgreSQLLedgerTests(OnPostgreSQL, ledger.LedgerContract):
     """Records on PostgreSQL."""
 
 
-class PostgreSQLHierarchyTests(OnPostgreSQL, ledger.HierarchyContract):
+class PostgreSQLHierarchyTests(OnPostgreSQL, hierarchy.HierarchyContract):
     """Hierarchies on PostgreSQL."""
 
 
@@ -70,23 +70,23 @@ class PostgreSQLIntentTests(OnPostgreSQL, ledger.IntentContract):
     """Intents on PostgreSQL."""
 
 
-class PostgreSQLCompactionTests(OnPostgreSQL, ledger.CompactionContract):
+class PostgreSQLCompactionTests(OnPostgreSQL, compaction.CompactionContract):
     """Compaction on PostgreSQL."""
 
 
-class PostgreSQLKeyTests(OnPostgreSQL, sync.KeyContract):
+class PostgreSQLKeyTests(OnPostgreSQL, keys.KeyContract):
     """Keys on PostgreSQL."""
 
 
-class PostgreSQLFloorTests(OnPostgreSQL, sync.FloorContract):
+class PostgreSQLFloorTests(OnPostgreSQL, windows.FloorContract):
     """Windows on PostgreSQL."""
 
 
-class PostgreSQLCommandTests(OnPostgreSQL, sync.CommandContract):
+class PostgreSQLCommandTests(OnPostgreSQL, commands.CommandContract):
     """Commands on PostgreSQL."""
 
 
-class PostgreSQLLookTests(OnPostgreSQL, sync.LookContract):
+class PostgreSQLLookTests(OnPostgreSQL, looks.LookContract):
     """Looks on PostgreSQL."""
 
 

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.store import Store, open_store
 from gateway.store.database import Database
-from tests.contract import devices, ledger, sync
+from tests.contract import commands, compaction, devices, hierarchy, keys, ledger, looks, windows
 from tests.contract.history import World
 
 
@@ -50,7 +50,7 @@ class SQLiteLedgerTests(InMemory, ledger.LedgerContract):
     """Records on SQLite."""
 
 
-class SQLiteHierarchyTests(InMemory, ledger.HierarchyContract):
+class SQLiteHierarchyTests(InMemory, hierarchy.HierarchyContract):
     """Hierarchies on SQLite."""
 
 
@@ -58,23 +58,23 @@ class SQLiteIntentTests(InMemory, ledger.IntentContract):
     """Intents on SQLite."""
 
 
-class SQLiteCompactionTests(InMemory, ledger.CompactionContract):
+class SQLiteCompactionTests(InMemory, compaction.CompactionContract):
     """Compaction on SQLite."""
 
 
-class SQLiteKeyTests(InMemory, sync.KeyContract):
+class SQLiteKeyTests(InMemory, keys.KeyContract):
     """Keys on SQLite."""
 
 
-class SQLiteFloorTests(InMemory, sync.FloorContract):
+class SQLiteFloorTests(InMemory, windows.FloorContract):
     """Windows on SQLite."""
 
 
-class SQLiteCommandTests(InMemory, sync.CommandContract):
+class SQLiteCommandTests(InMemory, commands.CommandContract):
     """Commands on SQLite."""
 
 
-class SQLiteLookTests(InMemory, sync.LookContract):
+class SQLiteLookTests(InMemory, looks.LookContract):
     """Looks on SQLite."""
 
 
