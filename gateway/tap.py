@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from functools import partial
-from typing import Any
 
 from twisted.application.service import IService
 from twisted.internet import reactor
@@ -14,7 +13,7 @@ from twisted.python.usage import UsageError
 
 from gateway import __version__
 from gateway.config import Config, ConfigError, LogFormat, load
-from gateway.service import GatewayService, json_observer
+from gateway.service import GatewayService, JSONLogged
 
 
 class Options(BaseOptions):
@@ -44,15 +43,6 @@ class Options(BaseOptions):
             self.loaded = load(self["config"], self.overrides)
         except ConfigError as error:
             raise UsageError(str(error)) from error
-        if self.loaded.log.format is LogFormat.JSON and getattr(self, "parent", None) is not None:
-            self._log_json(self.parent)
-
-    def _log_json(self, twistd: Any) -> None:
-        if twistd.get("logger"):
-            return
-        path = twistd.get("logfile")
-        stream = open(path, "a", encoding="utf-8") if path and path != "-" else sys.stdout  # noqa: SIM115
-        twistd["logger"] = json_observer(stream)
 
 
 def makeService(options: Options) -> IService:
@@ -60,4 +50,10 @@ def makeService(options: Options) -> IService:
     # Deadlines must not follow somebody who sets the clock; nothing has been scheduled yet.
     reactor.seconds = time.monotonic  # type: ignore[method-assign]
     assert options.loaded is not None
-    return GatewayService(options.loaded, partial(load, options["config"], options.overrides), reactor)
+    gateway = GatewayService(options.loaded, partial(load, options["config"], options.overrides), reactor)
+    twistd = getattr(options, "parent", None)
+    if options.loaded.log.format is not LogFormat.JSON or twistd is None:
+        return gateway
+    logged = JSONLogged(twistd.get("logfile"))
+    gateway.setServiceParent(logged)
+    return logged

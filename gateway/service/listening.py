@@ -12,7 +12,8 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
-from twisted.web.resource import IResource, Resource
+from twisted.web.http import Request as HTTPRequest
+from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
 from gateway.admin.control import Control
@@ -52,12 +53,12 @@ class Listeners:
         config = self.parts.config
         path = config.admin.socket
         # A socket that a killed gateway left behind; a living one is refused by the lock of its endpoint.
-        await self._listen(self._admin, "control", _unix(path), _plain_site(self.control.resource))
+        await self._listen(self._admin, "control", _unix(path), _QuietSite(self.control.resource))
         os.chmod(path, 0o600)
         if config.admin.listen:
             root = Resource()
             root.putChild(b"metrics", MetricsPage(self.parts.metrics))
-            await self._listen(self._admin, "admin", config.admin.listen, _plain_site(root))
+            await self._listen(self._admin, "admin", config.admin.listen, _QuietSite(root))
 
     async def doors(self) -> None:
         """Open the doors for devices and for mail."""
@@ -107,10 +108,13 @@ def _unix(path: Any) -> str:
     return f"unix:{escaped}:mode=600:lockfile=1"
 
 
-def _plain_site(root: IResource) -> Site:
-    site = Site(root)
-    site.noisy = False
-    return site
+class _QuietSite(Site):
+    """Orders are logged by what they do, and who reads the metrics is not logged at all."""
+
+    noisy = False
+
+    def log(self, request: HTTPRequest) -> None:
+        """Nothing."""
 
 
 def _address(port: IListeningPort) -> str:

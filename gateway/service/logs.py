@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import sys
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any
 
-from twisted.logger import FileLogObserver, LogEvent, formatEvent
+from twisted.application.service import MultiService
+from twisted.logger import FileLogObserver, ILogObserver, LogEvent, formatEvent
+from twisted.python.logfile import LogFile
 
 _KEPT = (str, int, float, bool, type(None))
 
@@ -35,6 +37,19 @@ def _plain(field: Any) -> bool:
     return isinstance(field, _KEPT)
 
 
-def json_observer(stream: TextIO) -> Callable[[], FileLogObserver]:
-    """What twistd takes as a logger: makes an observer that writes JSON lines to the stream."""
-    return lambda: FileLogObserver(stream, json_line)
+class JSONLogged(MultiService):
+    """Has twistd write the log of the application that it is put into as JSON lines.
+
+    C{path} is what C{twistd --logfile} was given; C{None} or C{"-"} is the standard output. An observer that was
+    chosen with C{twistd --logger} comes before this one.
+    """
+
+    def __init__(self, path: str | None) -> None:
+        super().__init__()
+        self.path = path
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Become a part of the application, before its log is begun."""
+        stream = LogFile.fromFullPath(self.path) if self.path and self.path != "-" else sys.stdout
+        parent.setComponent(ILogObserver, FileLogObserver(stream, json_line))
+        super().setServiceParent(parent)

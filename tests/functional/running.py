@@ -214,6 +214,11 @@ class Running:
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for its end; how it ended."""
+        assert self.process is not None
         try:
             return self.process.wait(PATIENCE)
         finally:
