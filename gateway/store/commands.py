@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from attrs import Factory, field, frozen, mutable
@@ -143,6 +143,9 @@ class _Draft:
 _ITEMS = select(item).where(item.c.folder == bindparam("the_folder"), item.c.id.in_(bindparam("ids", expanding=True)))
 
 
+_NOTHING = {"letters_set": "", "letters_cleared": "", "to_folder": None, "to_path": "", "to_name": ""}
+
+
 @frozen
 class Desk:
     """Where the commands of a request are executed: the locked rows of the folder and of the one for deletions."""
@@ -225,34 +228,19 @@ class Desk:
         self.connection.execute(insert(item), rows)
         return Change(trash, head)
 
-    def _wishes(self, draft: _Draft, moved: str | None) -> list[dict[str, Any]]:
-        """What the source has to do for one item, in order."""
-        common = {
-            "user": self.here.user,
-            "folder": self.here.id,
-            "path": self.here.path,
-            "name": draft.row.name,
-            "letters_set": "",
-            "letters_cleared": "",
-            "to_folder": None,
-            "to_path": "",
-            "to_name": "",
-        }
+    def _wishes(self, draft: _Draft, moved: str | None) -> Iterator[dict[str, Any]]:
+        """What the source has to do for one item, in order; C{moved} is its name in the trash."""
         before, gone = set(draft.row.state), REMOVAL in draft.fields
-        wishes = []
         if draft.letters != before and (moved or not gone):
             add, clear = sorted(draft.letters - before), sorted(before - draft.letters)
-            wishes.append(
-                {
-                    **common,
-                    "kind": IntentKind.FLAGS.value,
-                    "letters_set": "".join(add),
-                    "letters_cleared": "".join(clear),
-                }
-            )
+            letters = {"letters_set": "".join(add), "letters_cleared": "".join(clear)}
+            yield self._wish(IntentKind.FLAGS, draft, **letters)
         if gone and moved and self.trash is not None:
             to = {"to_folder": self.trash.id, "to_path": self.trash.path, "to_name": moved}
-            wishes.append({**common, "kind": IntentKind.MOVE.value, **to})
+            yield self._wish(IntentKind.MOVE, draft, **to)
         elif gone:
-            wishes.append({**common, "kind": IntentKind.DELETE.value})
-        return wishes
+            yield self._wish(IntentKind.DELETE, draft)
+
+    def _wish(self, kind: IntentKind, draft: _Draft, **more: Any) -> dict[str, Any]:
+        here = {"user": self.here.user, "folder": self.here.id, "path": self.here.path, "name": draft.row.name}
+        return {"kind": kind.value, **here, **_NOTHING, **more}

@@ -184,7 +184,7 @@ def sync_folders(connection: Connection, epoch: str, device: DeviceKey, key: str
     home = _home(connection, device.user)
     chain = load_chain(connection, device, home.id)
     if key == "0":
-        first = _key(None, Told(home.head, home.head, BOTTOM, False), home.head)
+        first = _key(Told(home.head, home.head, BOTTOM, False), home.head)
         counter = start_chain(connection, device, home.id, chain, first)
         return FolderOutcome(SUCCESS, key_text(epoch, counter), tuple(folders(connection, device.user)))
     base = chain.find(key_counter(epoch, key))
@@ -193,14 +193,13 @@ def sync_folders(connection: Connection, epoch: str, device: DeviceKey, key: str
     return _continue(connection, epoch, home, chain, base)
 
 
-def _key(base: Key | None, told: Told, head: int) -> Key:
-    id, counter = (base.id, base.counter) if base is not None else (0, 0)
-    return Key(id, counter, told, head, False, SyncOptions(), b"", Said())
+def _key(told: Told, head: int) -> Key:
+    return Key(0, 0, told, head, False, SyncOptions(), b"", Said())
 
 
 def _continue(connection: Connection, epoch: str, home: Row[Any], chain: Chain, base: Key) -> FolderOutcome:
     batch = fill(connection, home.id, chain.owner, base.told, home.head, BOTTOM, UNLIMITED)
-    key = _key(base, batch.told, home.head)
+    key = _key(batch.told, home.head)
     if not batch.rows:
         keep_in_place(connection, chain, base, key)
         return FolderOutcome(SUCCESS, key_text(epoch, base.counter))

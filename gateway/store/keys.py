@@ -202,8 +202,8 @@ def keep_next(connection: Connection, chain: Chain, base: Key | None, key: Key) 
     return counter
 
 
-def keep_in_place(connection: Connection, chain: Chain, base: Key, key: Key) -> None:
-    """Go on with C{base} as the only key, in the state of C{key}.
+def keep_in_place(connection: Connection, chain: Chain, base: Key, key: Key) -> int:
+    """Go on with C{base} as the only key, in the state of C{key}; its counter.
 
     That is safe whether or not the answer arrives: nothing was said, so the device holds the same items before and
     after. It used the key, so it was given it, and will not go back to the one before.
@@ -214,6 +214,7 @@ def keep_in_place(connection: Connection, chain: Chain, base: Key, key: Key) -> 
     if not base.given or _moved(base, key):
         columns = _columns(evolve(key, counter=base.counter, given=True, digest=base.digest, said=base.said))
         connection.execute(_UPDATE, {"the_id": base.id, **columns})
+    return base.counter
 
 
 def _moved(base: Key, key: Key) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, exists, false, or_, select
@@ -62,13 +62,14 @@ def _news(adds_only: bool) -> Select[Any]:
 
 _NEWS = {adds_only: _news(adds_only) for adds_only in (False, True)}
 
-Counter = Callable[[int], int]
 
-
-def look(connection: Connection, owner: DeviceKey, folders: Sequence[int], adds_only: bool, given: Counter) -> Looked:
+def look(
+    connection: Connection, owner: DeviceKey, folders: Sequence[int], adds_only: bool, given: Mapping[int, int]
+) -> Looked:
     """Compare with what the device has been given; two statements, however many folders.
 
-    C{given} tells the highest counter given for a folder that is not in the database yet. Only items count: what
+    C{given} are the counters given by folder (0: the hierarchy) that may not be in the database yet. It was asked
+    before this transaction began, or a flush in between could be missed in both places. Only items count: what
     leaves the window of the device is no reason to wake it. The hierarchy counts with all its changes.
     """
     rows = connection.execute(_KEYS, {"the_name": owner.device, "the_user": owner.user, "ids": possible(folders)}).all()
@@ -76,7 +77,7 @@ def look(connection: Connection, owner: DeviceKey, folders: Sequence[int], adds_
     for row in rows:
         places.setdefault(row.id, []).append(row)
     home = next((id for id, kept in places.items() if kept[0].path is None), 0)
-    chosen = {id: _chosen(kept, given(0 if id == home else id)) for id, kept in places.items()}
+    chosen = {id: _chosen(kept, given.get(0 if id == home else id, 0)) for id, kept in places.items()}
     behind: dict[bool, list[int]] = {}
     for id, keys in chosen.items():
         behind.setdefault(adds_only and id != home, []).extend(row.key for row in keys if _behind(row))
@@ -99,8 +100,8 @@ def _chosen(kept: Sequence[Row[Any]], given: int) -> Sequence[Row[Any]]:
     if newest.key is None:
         return ()
     keys = [newest] if newest.given or newest.counter == given else kept
-    possible = len(keys) > 1 or keys is not kept
-    return keys if possible and all(row.number >= row.compacted for row in keys) else ()
+    certain = len(keys) > 1 or keys is not kept
+    return keys if certain and all(row.number >= row.compacted for row in keys) else ()
 
 
 def _behind(row: Row[Any]) -> bool:

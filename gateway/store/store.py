@@ -129,9 +129,8 @@ class Store:
 
     def look(self, device: DeviceKey, folders: Sequence[int], adds_only: bool) -> Deferred[Looked]:
         """See L{ILedger}."""
-        return self.database.read(
-            look.look, device, folders, adds_only, lambda folder: self._given.counter(device, folder)
-        )
+        given = {folder: self._given.counter(device, folder) for folder in (0, *folders)}
+        return self.database.read(look.look, device, folders, adds_only, given)
 
     def given(self, device: DeviceKey, folder: int, key: str) -> None:
         """See L{ILedger}."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 from sqlalchemy import Connection, Row, select
 
 from gateway.interfaces import BackendDown
@@ -124,22 +124,11 @@ class _Turn:
         said = spelled(request.commands)
         executed = self._execute(said, options)
         batch = self._batch(executed.head, options)
-        key = evolve(
-            base,
-            told=batch.told,
-            head=executed.head,
-            given=False,
-            options=options,
-            digest=request.digest,
-            said=Said(executed.results, batch.sent, batch.more, said),
-        )
+        answer = Said(executed.results, batch.sent, batch.more, said)
+        key = Key(0, 0, batch.told, executed.head, False, options, request.digest, answer)
         # Commands always make a new key, also those that need no answer: only so is a repetition recognised.
         advanced = bool(request.commands or batch.rows or request.responds)
-        if advanced:
-            counter = keep_next(self.connection, self.chain, base, key)
-        else:
-            counter = base.counter
-            keep_in_place(self.connection, self.chain, base, key)
+        counter = (keep_next if advanced else keep_in_place)(self.connection, self.chain, base, key)
         return SyncOutcome(
             SUCCESS,
             key_text(self.epoch, counter),
@@ -150,7 +139,7 @@ class _Turn:
             more=batch.more,
             intents=executed.intents,
             changes=executed.changes,
-            level=0 if batch.more or batch.told.filling or not request.get_changes else batch.told.number,
+            level=batch.told.number if request.get_changes and not batch.more and not batch.told.filling else 0,
         )
 
     def _execute(self, said: dict[str, Any], options: SyncOptions) -> Executed:
