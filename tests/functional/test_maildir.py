@@ -19,6 +19,7 @@ from zope.interface import implementer
 
 from gateway.interfaces import IReporter
 from gateway.model import Change
+from gateway.sources import disk
 from gateway.sources.disk import SUBS
 from gateway.sources.inotify import IDirectoryEvents, NoEvents
 from gateway.sources.maildir import MaildirOptions, MaildirSource, directory_events
@@ -26,7 +27,7 @@ from gateway.sources.names import split, state_of
 from gateway.store import open_store
 
 USER = "alice"
-OPTIONS = MaildirOptions(settle=0.2, rescan=0.5)
+OPTIONS = MaildirOptions(settle=0.05, rescan=0.3)
 
 
 @implementer(IReporter)
@@ -206,19 +207,41 @@ class MaildirTests(TestCase):
         """After thousands of random changes, made as quickly as a program can, the ledger is what the disk is."""
         folders = [self.mail, self.mail / ".Sent", make_folder(self.mail / ".A")]
         await deferToThread(self.storm, random.Random(4711), folders, 6000)
-        await self.until(
-            lambda ledger: all(
-                ledger.get(folder.name if folder != self.mail else "") == on_disk(folder) for folder in folders
-            )
-        )
+        await self.until(lambda ledger: self.is_on_disk(ledger, folders))
         self.assertEqual(set(await self.ledger()), {"", ".Sent", ".A", ".Drafts", ".Junk", ".Trash"})
 
+    async def test_stormAndRestarts(self) -> None:
+        """Whatever happens while the source runs, starts, stops and is down: no folder is believed to be unchanged
+        that is not. (Directories count as settled after a twentieth of a second here.)"""
+        self.patch(disk, "SETTLED", 0.05)
+        folders = [self.mail, self.mail / ".Sent", make_folder(self.mail / ".A")]
+        chance = random.Random(815)
+        for _ in range(12):
+            changing = deferToThread(self.bursts, random.Random(chance.random()), folders)
+            for _ in range(3):
+                await deferLater(reactor, chance.random() * 0.15)
+                await self.stop()
+                await deferLater(reactor, chance.random() * 0.05)
+                await self.start()
+            await changing
+            await self.until(lambda ledger: self.is_on_disk(ledger, folders))
+
+    def bursts(self, chance: random.Random, folders: list[Path]) -> None:
+        for _ in range(8):
+            self.storm(chance, folders, 12)
+            time.sleep(chance.random() * 0.12)
+
+    def is_on_disk(self, ledger: dict[str, dict[str, str]], folders: list[Path]) -> bool:
+        names = {folder: folder.name if folder != self.mail else "" for folder in folders}
+        return all(ledger.get(name) == on_disk(folder) for folder, name in names.items())
+
     def storm(self, chance: random.Random, folders: list[Path], changes: int) -> None:
-        files: list[Path] = []
+        files = [file for folder in folders for sub in ("new", "cur") for file in sorted((folder / sub).iterdir())]
         for number in range(changes):
             what = chance.random()
             if what < 0.4 or not files:
-                files.append(deliver(chance.choice(folders), f"{number}.h", chance.choice([None, "", "S"])))
+                name = f"{number}.{chance.randrange(1_000_000)}.h"
+                files.append(deliver(chance.choice(folders), name, chance.choice([None, "", "S"])))
                 continue
             file = files.pop(chance.randrange(len(files)))
             if what < 0.7:
