@@ -85,8 +85,6 @@ class BoundedChannel(HTTPChannel):
 
     def rawDataReceived(self, data: bytes) -> None:
         """Take a part of a body, or what is sent ahead while a request is being answered."""
-        if self._closing:
-            return
         if self._handlingRequest:
             self._ahead += len(data)
             if self._ahead > AHEAD:

@@ -280,6 +280,17 @@ class BodyTests(ChannelCase):
         self.world.clock.pump([0.1, 1])
         self.assertEqual([answer.status for answer in connection.answers()], [408])
 
+    def test_bodyHasItsOwnTime(self) -> None:
+        """What the head took is not taken from the body."""
+        connection = self.connect()
+        data = raw(body=SYNC)
+        connection.send(data[: -len(SYNC) - 2])
+        self.world.clock.advance(HEAD - 1)
+        connection.send(data[-len(SYNC) - 2 : -1])
+        self.world.clock.pump([1] * int(HEAD - 1))
+        connection.send(data[-1:])
+        self.assertEqual([answer.status for answer in connection.answers()], [200])
+
     def test_tricklingBody(self) -> None:
         """A body that trickles is 408, whatever length it says."""
         for fields in ({"Content_Length": "190000"}, {"Content_Length": None, "Transfer_Encoding": "chunked"}):
@@ -315,9 +326,14 @@ class WaitingTests(ChannelCase):
         return connection
 
     def test_noTimer(self) -> None:
-        """No timer of the connection runs, however long it takes."""
+        """No timer of the connection runs, however long it takes, and however the request came."""
         self.waiting()
         self.assertEqual(self.timers(), 0)
+        connection, data = self.connect(), raw(body=SYNC)
+        for part in (data[:10], data[10:-9], data[-9:-2], data[-2:]):
+            self.assertEqual((len(self.sync.calls), self.timers()), (1, 1))
+            connection.send(part)
+        self.assertEqual((len(self.sync.calls), self.timers()), (2, 0))
 
     def test_flood(self) -> None:
         """A client that sends too much ahead is cut off, its command cancelled, and nothing is written any more."""
@@ -422,6 +438,13 @@ class EndTests(ChannelCase):
         connection.send(raw(body=SYNC))
         self.assertEqual([answer.status for answer in connection.answers()], [200])
         self.assertEqual(len(self.sync.calls), 1)
+
+    def test_muchAfterTheEnd(self) -> None:
+        """However much comes after the end, the answer goes out."""
+        connection = self.connect()
+        connection.send(raw(body=SYNC, Connection="close") + b"x" * AHEAD * 2)
+        self.assertEqual([answer.status for answer in connection.answers()], [200])
+        self.assertEqual((connection.closing, connection.aborted), (True, False))
 
     def test_oneTimer(self) -> None:
         """There is at most one timer for a connection."""

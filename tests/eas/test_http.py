@@ -117,7 +117,8 @@ class PathTests(LaneCase):
 
     def test_addressInTheQuery(self) -> None:
         """What looks like an address in the query is left alone."""
-        self.assertEqual(self.ask("POST", f"{PATH}?{query(User='')}&x=http://y/z", body=SYNC).status, 200)
+        self.assertEqual(self.ask("POST", f"{PATH}?{query()}&ItemId=http://y/z", body=SYNC).status, 200)
+        self.assertEqual(self.sync.calls[0].parameters["ItemId"], "http://y/z")
 
     def test_constant(self) -> None:
         """The path is that of the specification."""
@@ -266,14 +267,17 @@ class ConnectionTests(LaneCase):
 
     def test_toldBeforeTheNext(self) -> None:
         """A command knows that its answer was written before the next request of the connection is looked at."""
-        self.sync.answer = self.sync.good()
         seen: list[list[bool]] = []
         self.world.commands["FolderSync"] = lambda call: seen.append(list(self.sync.heard)) or Told()(call)
         folders = wbxml.encode(Element("FolderHierarchy:FolderSync"))
         behind = raw("POST", f"{PATH}?{query('FolderSync')}", folders)
         connection = self.connect()
+        self.sync.answer = self.sync.good()
         connection.send(raw(body=SYNC) + behind)
-        self.assertEqual(seen, [[True]])
+        self.sync.answer = None
+        connection.send(raw(body=SYNC) + behind)
+        self.sync.say(self.sync.good())
+        self.assertEqual(seen, [[True], [True, True]])
 
     def test_emptyLine(self) -> None:
         """The empty line that some clients send after a POST is forgiven."""
@@ -549,6 +553,15 @@ class LeakTests(LaneCase):
                 gc.enable()
         self.assertEqual(found, 0)
 
+    def test_lostInTheBody(self) -> None:
+        """A request that is lost within its body is let go of at once, without the garbage collector."""
+        for fields in ({}, {"Content_Length": None, "Transfer_Encoding": "chunked"}):
+            connection = self.connect()
+            connection.send(raw(body=b"5\r\nabc", **fields)[:-1])
+            (there,) = map(weakref.ref, connection.protocol.requests)
+            connection.lose()
+            self.assertIsNone(there())
+
     def test_connection(self) -> None:
         """A connection that is lost while it waits is let go of at once."""
         self.sync.answer = None
@@ -607,8 +620,8 @@ class AddressTests(LaneCase):
         """Repeated headers count as one list, in their order."""
         self.trust("10.0.0.0/8")
         connection = self.connect("10.0.0.1")
-        data = raw(body=SYNC, X_Forwarded_For="1.1.1.1")
-        connection.send(data.replace(b"Host:", b"x-forwarded-for: 9.9.9.9\r\nHost:"))
+        data = raw(body=SYNC, X_Forwarded_For="10.0.0.2")
+        connection.send(data.replace(b"Host:", b"x-forwarded-for: 9.9.9.9, 1.1.1.1\r\nHost:"))
         self.assertEqual(self.sync.calls[0].address, "1.1.1.1")
 
     def test_unixSocket(self) -> None:
