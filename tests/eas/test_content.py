@@ -59,9 +59,10 @@ class PackTests(SynchronousTestCase):
 
     def test_worth(self) -> None:
         """Small bodies are not packed, nor those for clients that did not ask."""
-        self.assertIsNone(content.packed(b"x" * 1023, b"gzip"))
-        self.assertIsNotNone(content.packed(b"x" * 1024, b"gzip"))
-        self.assertIsNone(content.packed(b"x" * 1024, None))
+        least = content.WORTH_COMPRESSING
+        self.assertIsNone(content.packed(b"x" * (least - 1), b"gzip"))
+        self.assertIsNotNone(content.packed(b"x" * least, b"gzip"))
+        self.assertIsNone(content.packed(b"x" * least, None))
 
 
 class ReadTests(SynchronousTestCase):
