@@ -29,8 +29,8 @@ EMPTY_BODY = MappingProxyType(
         "GetHierarchy": Version.V2_5,
     }
 )
-#: Smaller answers than this are not worth compressing, in bytes.
-WORTH_COMPRESSING = 1024
+#: Smaller answers than this are not compressed, in bytes: those of a Ping, but not the folders of a small mailbox.
+WORTH_COMPRESSING = 100
 _NO_QUALITY = re.compile(r"q\s*=\s*0(\.0{0,3})?")
 
 Header = Callable[[bytes], bytes | None]

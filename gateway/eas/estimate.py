@@ -9,14 +9,14 @@ from attrs import define, evolve, field, frozen
 from gateway.eas.call import Answer, Call, Refused, Version
 from gateway.eas.collection import LONGEST_ID
 from gateway.eas.gate import Rules
-from gateway.eas.options import CLASSES, Malformed, filter_type, options_of
+from gateway.eas.options import CLASSES, Malformed, WrongClasses, WrongFilter, filter_type, flag, options_of
 from gateway.eas.policydoc import restrict
 from gateway.element import Element
 from gateway.interfaces import BackendDown, ILedger
 from gateway.model import DeviceKey, Folder, SyncOptions
 
-SUCCESS, NO_FOLDER, NOT_PRIMED, BAD_KEY = 1, 2, 3, 4
-INVALID, RETRY_LATER, NO_BODY = 103, 111, 101
+SUCCESS, NO_FOLDER, NOT_PRIMED, BAD_KEY, BAD_CLASSES = 1, 2, 3, 4, 4
+NO_BODY, INVALID, UNFIT, RETRY_LATER = 101, 103, 110, 111
 MOST = 1000
 
 
@@ -42,7 +42,8 @@ class GetItemEstimate:
     async def __call__(self, call: Call) -> Answer:
         """Estimate every collection; no key advances.
 
-        @raise Refused: 101, 103 (malformed, or too many collections), 111 (the ledger does not answer).
+        @raise Refused: 101, 103 (malformed, or too many collections), 110 (a FilterType of another class), 111 (the
+            ledger does not answer), and 4 for options of classes that do not go together.
         """
         if call.body is None:
             raise Refused(NO_BODY, "a GetItemEstimate without a body")
@@ -64,15 +65,20 @@ class GetItemEstimate:
             return NO_FOLDER, 0
         try:
             options = _options(wanted.element, folder.type.item_class, call.version)
-        except Malformed:
-            return NO_FOLDER, 0
+        except WrongClasses as error:
+            raise Refused(BAD_CLASSES, str(error)) from error
+        except WrongFilter as error:
+            raise Refused(UNFIT, str(error), http=400) from error
+        except Malformed as error:
+            if call.version < Version.V14_0:
+                raise Refused(INVALID, str(error)) from error
+            return INVALID, 0
         if wanted.key == "0":
             return NOT_PRIMED, 0
-        if options is not None:
-            options = restrict(options, self.rules.policy_for(call.device.user))
+        options = restrict(options, self.rules.policy_for(call.device.user))
         return await self._count(call.device, folder, wanted.key, options)
 
-    async def _count(self, device: DeviceKey, folder: Folder, key: str, options: SyncOptions | None) -> tuple[int, int]:
+    async def _count(self, device: DeviceKey, folder: Folder, key: str, options: SyncOptions) -> tuple[int, int]:
         return await self.ledger.estimate(device, folder.id, key, options, self.now())
 
 
@@ -107,14 +113,18 @@ def _texts(element: Element) -> Mapping[str, str]:
     return {child.name: child.text for child in reversed(element.children)}
 
 
-def _options(element: Element, item_class: str, version: Version) -> SyncOptions | None:
+def _options(element: Element, item_class: str, version: Version) -> SyncOptions:
     """The options of the collection; before 14.0 the FilterType stands outside of Options.
 
-    @raise Malformed: they do not go with the folder.
+    Those of the last Sync do not hold here: without options everything counts ([MS-ASCMD] 2.2.3.125.2).
+
+    @raise Malformed: they, or ConversationMode, do not go with the folder.
     """
-    options = options_of(element, item_class, version)
+    if flag(element, "AirSync:ConversationMode") and item_class != "Email":
+        raise Malformed("ConversationMode for a folder of something else than mail")
+    options = options_of(element, item_class, version) or SyncOptions()
     window = filter_type(element, item_class)
-    return options if window is None else evolve(options or SyncOptions(), filter=window)
+    return options if window is None else evolve(options, filter=window)
 
 
 def _response(wanted: Wanted, status: int, count: int) -> Element:

@@ -16,6 +16,8 @@ from gateway.model import Folder, FolderOutcome
 SUCCESS, FAILED, BAD_KEY, MALFORMED = 1, 6, 9, 10
 LONGEST_KEY = 64
 
+_KNOWN = frozenset({"FolderHierarchy:SyncKey"})
+
 HIERARCHY = 0
 """What stands for the hierarchy where a folder is asked for, and for the parent of a folder at the top."""
 
@@ -39,13 +41,17 @@ class FolderSync:
     async def __call__(self, call: Call) -> Answer:
         """Answer with what the device lacks.
 
-        @raise Refused: 101 for a request without a body.
+        @raise Refused: 101 for a request without a body, 102 for one with what does not belong there.
         """
         if call.body is None:
             raise Refused(101, "a FolderSync without a body")
+        if call.version >= Version.V14_0 and any(child.tag not in _KNOWN for child in call.body):
+            raise Refused(102, "a FolderSync with something else than a SyncKey")
         key = _key(call.body)
         if key is None:
             return _failed(MALFORMED)
+        if not 0 < len(key) <= LONGEST_KEY:
+            return _failed(BAD_KEY)
         try:
             outcome = await self.ledger.sync_folders(call.device, key)
         except CancelledError:
@@ -57,6 +63,13 @@ class FolderSync:
         if outcome.status != SUCCESS:
             return _failed(BAD_KEY)
         return self._answer(call, key, outcome)
+
+    def _headers(self, key: str) -> Mapping[str, str]:
+        """What goes with the answer to a first request ([MS-ASHTTP] 2.2.2.1.2.9): versions twice, and commands."""
+        if key != "0":
+            return {}
+        greeting = self.greeting()
+        return {**greeting, "X-MS-RP": greeting["MS-ASProtocolVersions"]} if greeting else {}
 
     def _answer(self, call: Call, key: str, outcome: FolderOutcome) -> Answer:
         def written(live: bool) -> None:
@@ -71,18 +84,18 @@ class FolderSync:
                 Element("FolderHierarchy:SyncKey", outcome.key),
                 changes,
             ),
-            headers=self.greeting() if key == "0" else {},
+            headers=self._headers(key),
             log={"St": SUCCESS, "Fc": changes.text_of("FolderHierarchy:Count") or ""},
             written=written,
         )
 
 
 def _key(body: Element) -> str | None:
+    """The SyncKey, or C{None} if the body is no FolderSync; one that is empty or too long is nobody's key."""
     keys = body.all("FolderHierarchy:SyncKey")
     if body.tag != "FolderHierarchy:FolderSync" or len(keys) != 1:
         return None
-    key = keys[0].text
-    return key if 0 < len(key) <= LONGEST_KEY else None
+    return keys[0].text
 
 
 def _failed(status: int) -> Answer:

@@ -21,6 +21,7 @@ FILTERS = {
 """The FilterTypes that a class of items has; classes that are not here have none, and any is ignored."""
 
 LARGEST = 2**32 - 1
+LARGEST_FILTER = 8
 _UNSIGNED = re.compile(r"[0-9]{1,10}", re.ASCII)
 _PREFERENCE = ("Type", "TruncationSize", "AllOrNone", "Preview")
 _HTML_PART = 2
@@ -29,6 +30,14 @@ _WRONG_PART = 164
 
 class Malformed(ValueError):
     """The request breaks the protocol: Status 4."""
+
+
+class WrongFilter(Malformed):
+    """A FilterType that there is, but not for this class of items."""
+
+
+class WrongClasses(Malformed):
+    """Options for classes that do not go together in one collection."""
 
 
 def only(parent: Element, tag: str) -> Element | None:
@@ -47,7 +56,18 @@ def number(parent: Element, tag: str, most: int = LARGEST) -> int | None:
 
     @raise Malformed: it is there more than once, or no such number.
     """
-    found = only(parent, tag)
+    return _number(only(parent, tag), tag, most)
+
+
+def _option(parent: Element, tag: str, most: int = LARGEST) -> int | None:
+    """The value of an option, the first if it is there more often, which is no error ([MS-ASCMD] 2.2.3.68.2).
+
+    @raise Malformed: it is no such number.
+    """
+    return _number(parent.child(tag), tag, most)
+
+
+def _number(found: Element | None, tag: str, most: int) -> int | None:
     if found is None:
         return None
     if not _UNSIGNED.fullmatch(found.text) or int(found.text) > most:
@@ -71,13 +91,16 @@ def flag(parent: Element, tag: str) -> bool | None:
 def filter_type(parent: Element, item_class: str) -> int | None:
     """The FilterType in an element, or C{None}.
 
-    @raise Malformed: the class of items has no such filter.
+    @raise WrongFilter: it is not for that class of items.
+    @raise Malformed: there is no such filter.
     """
-    value = number(parent, "AirSync:FilterType")
+    value = _option(parent, "AirSync:FilterType")
     if value is None or item_class not in FILTERS:
         return None if value is None else 0
+    if value > LARGEST_FILTER:
+        raise Malformed(f"there is no FilterType {value}")
     if value not in FILTERS[item_class]:
-        raise Malformed(f"FilterType {value} does not go with {item_class}")
+        raise WrongFilter(f"FilterType {value} does not go with {item_class}")
     return value
 
 
@@ -86,21 +109,22 @@ def options_of(collection: Element, item_class: str, version: Version) -> SyncOp
 
     Options of SMS, which may stand beside those of mail, are not kept: there are no such items.
 
-    @raise Malformed: a value out of range, the same class twice, a wrong BodyPreference.
+    @raise WrongClasses: the same class twice, or other classes side by side than Email and SMS.
+    @raise Malformed: a value out of range, a wrong BodyPreference.
     @raise Refused: 164, a BodyPartPreference for another type than HTML.
     """
     given = collection.all("AirSync:Options")
     named = [(_class(element, item_class, version), element) for element in given]
     if len({name for name, _ in named}) != len(named):
-        raise Malformed("two Options of the same Class")
-    if len(named) > 1 and "SMS" not in {name for name, _ in named}:
-        raise Malformed("two Options, and none is of the Class SMS")
+        raise WrongClasses("two Options of the same Class")
+    if len(named) > 1 and {name for name, _ in named} != {"Email", "SMS"}:
+        raise WrongClasses("Options of classes that do not go together")
     found = next((element for name, element in named if name != "SMS"), None)
     return None if found is None else _options(found, item_class, version)
 
 
 def _class(options: Element, item_class: str, version: Version) -> str:
-    named = only(options, "AirSync:Class") if version >= Version.V14_0 else None
+    named = options.child("AirSync:Class") if version >= Version.V14_0 else None
     if named is None:
         return item_class
     if named.text not in CLASSES:
@@ -109,15 +133,15 @@ def _class(options: Element, item_class: str, version: Version) -> str:
 
 
 def _options(element: Element, item_class: str, version: Version) -> SyncOptions:
-    conflict = number(element, "AirSync:Conflict", 1)
+    conflict = _option(element, "AirSync:Conflict", 1)
     options = SyncOptions(
         filter=filter_type(element, item_class) or 0,
         conflict=1 if conflict is None else conflict,
-        mime_support=number(element, "AirSync:MIMESupport", 2) or 0,
-        mime_truncation=number(element, "AirSync:MIMETruncation", 8),
+        mime_support=_option(element, "AirSync:MIMESupport", 2) or 0,
+        mime_truncation=_option(element, "AirSync:MIMETruncation", 8),
     )
     if version < Version.V12_0:
-        return evolve(options, truncation=number(element, "AirSync:Truncation", 9))
+        return evolve(options, truncation=_option(element, "AirSync:Truncation", 9))
     return evolve(options, bodies=_bodies(element, version), part=_part(element, version))
 
 

@@ -74,7 +74,7 @@ class Phase:
         """Answer the request.
 
         @raise Malformed: it is neither phase.
-        @raise Refused: 139, 145 and 165.
+        @raise Refused: 165, and 139 for a policy that the version cannot be told.
         """
         policies = self.body.child("Provision:Policies")
         offered = [] if policies is None else policies.all("Provision:Policy")
@@ -87,7 +87,7 @@ class Phase:
 
     async def first(self, asked: Element) -> Answer:
         """Phase 1: send the policy with a key that is good for its acknowledgement only."""
-        if self.call.version >= Version.V14_1 and self.told() is None and not self.device.information:
+        if self.call.version >= Version.V14_1 and self.told() is None:
             raise Refused(NO_INFORMATION, "the first Provision has no DeviceInformation")
         kind, policy = self._kind(asked), self._policy()
         device, status = self._informed(), self._unfit(kind, policy)
@@ -121,9 +121,8 @@ class Phase:
             return self._respond(_policy(kind, SUCCESS, state.key))
         refused, of = self.rules.refused(said), state.temporary_hash or state.hash
         if refused is not None:
-            left = PolicyState(temporary=key, temporary_hash=of, acknowledged=said)
-            await self._keep(left)
-            raise Refused(refused, f"the device acknowledged the policy with {said}")
+            await self._keep(PolicyState(temporary=key, temporary_hash=of, acknowledged=said))
+            return self._declined(refused, said)
         granted = PolicyState(
             temporary=key,
             key=self._another(key),
@@ -133,6 +132,11 @@ class Phase:
         )
         await self._keep(granted)
         return self._respond(_policy(kind, SUCCESS, granted.key))
+
+    def _declined(self, status: int, said: int) -> Answer:
+        """The device may not go on; this is a Status of Provision itself in every version ([MS-ASPROV] 3.1.5.2)."""
+        root = Element("Provision:Provision", Element("Provision:Status", status))
+        return Answer(root, log={"St": status, "E": f"the device acknowledged the policy with {said}"})
 
     async def _keep(self, state: PolicyState) -> None:
         await self.devices.keep(evolve(self._informed(), policy=state), durable=True)

@@ -69,6 +69,8 @@ def parse(body: Element | None) -> Asked:
         return Asked()
     if body.tag != "Ping:Ping" or body.value is not None:
         raise Malformed("the root is not Ping")
+    if not body.children:
+        raise Malformed("neither HeartbeatInterval nor Folders")
     interval = folders = None
     for child in body:
         if child.tag == "Ping:HeartbeatInterval" and interval is None:

@@ -32,14 +32,14 @@ def _demands(value: int) -> bool:
     return value != 0
 
 
-# Every element in the order of its token, with the version that brought it and when its value restricts the device
+# Every element in the order of the schema, with the version that brought it and when its value restricts the device
 # ([MS-ASPROV] 2.2.2.28). The algorithms of S/MIME restrict nothing by themselves.
 _ELEMENTS: Mapping[str, tuple[Version, _Restricts]] = MappingProxyType(
     {
         "DevicePasswordEnabled": (Version.V12_0, _demands),
         "AlphanumericDevicePasswordRequired": (Version.V12_0, _demands),
-        "RequireStorageCardEncryption": (Version.V12_1, _demands),
         "PasswordRecoveryEnabled": (Version.V12_0, _never),
+        "RequireStorageCardEncryption": (Version.V12_1, _demands),
         "AttachmentsEnabled": (Version.V12_0, _forbids),
         "MinDevicePasswordLength": (Version.V12_0, lambda value: value > 1),
         "MaxInactivityTimeDeviceLock": (Version.V12_0, lambda value: value < 9999),
@@ -152,7 +152,7 @@ def _restricts(policy: Policy, name: str) -> bool:
 
 
 def provision_doc(policy: Policy, version: Version) -> Element:
-    """The EASProvisionDoc for a client of that version: what it knows, in the order of the tokens."""
+    """The EASProvisionDoc for a client of that version: what it knows, in the order of the schema."""
     names = [name for name in _ELEMENTS if name in policy.elements and _told(name, version)]
     return Element("Provision:EASProvisionDoc", *(_setting(name, policy.elements[name]) for name in names))
 

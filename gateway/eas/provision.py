@@ -46,7 +46,7 @@ class Provision:
 
         What was written stays written if the client leaves meanwhile.
 
-        @raise Refused: 126, 139, 145 and 165.
+        @raise Refused: 126, 165, and 139 for a policy that the version cannot be told.
         """
         try:
             return await shielded(self._turns.take(call.device, lambda: self._serve(call)))

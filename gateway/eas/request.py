@@ -22,7 +22,7 @@ MAX_QUERY = 4096
 """Bytes of the longest query that is read, unless something else is configured."""
 
 _MAX_FIELDS = 32
-_MAX_DEVICE_TYPE = 64
+_MAX_DEVICE_TYPE = 32
 _UINT32 = 0xFFFFFFFF
 
 _PARAMETERS: Mapping[int, str] = MappingProxyType(
@@ -203,8 +203,9 @@ def read_head(query: Query, header: Callable[[bytes], bytes | None]) -> Head:
     """The query with the headers MS-ASProtocolVersion, X-MS-PolicyKey and MS-ASAcceptMultiPart; the query wins.
 
     @param header: gives the value of a header, or C{None}.
-    @raise BadRequest: version or command are not supported (Status 137, 138), or DeviceId or DeviceType are
-        missing or invalid (108, 109); before 14.0 the HTTP status in place of it.
+    @raise BadRequest: the version is none of ours (HTTP 400, 505 for 1.0), the command is not supported, or not in
+        the version (Status 137, 138), or DeviceId or DeviceType are missing or invalid (108, 109); before 14.0 the
+        HTTP status in place of it.
     """
     version = _version(query, header(b"MS-ASProtocolVersion"))
     root = root_of(query.command)
@@ -239,9 +240,8 @@ def _version(query: Query, header: bytes | None) -> Version:
     try:
         return Version(number)
     except ValueError:
-        newer = Version.V14_0 if number >= Version.V14_0 else None
-        refused = Refused(138, f"version {said}", http=505 if number == 10 else None)
-        raise BadRequest(refusal(root_of(query.command), newer, refused)) from None
+        # Nobody knows what such a client understands; a Status is for those that ask for a command of another version.
+        raise BadRequest(Answer(status=505 if number == 10 else 400, log={"E": f"version {said}"})) from None
 
 
 def _objection(query: Query, version: Version) -> Refused | None:

@@ -35,6 +35,9 @@ def sync(*collections: Element, more: tuple[Element, ...] = ()) -> Element:
     return air("Sync", air("Collections", *collections) if collections else None, *more)
 
 
+_TWICE = ("FilterType", "Conflict", "MIMESupport", "MIMETruncation")
+
+
 class OptionsCase(SynchronousTestCase):
     def options(
         self, *content: Element, version: Version = Version.V14_1, item_class: str = "Email"
@@ -85,11 +88,17 @@ class OptionsTests(OptionsCase):
             self.bad(air(tag, value))
 
     def test_noNumbers(self) -> None:
-        """What is no number is Status 4, and so is an element that is there twice."""
+        """What is no number is Status 4."""
         for tag in ("FilterType", "Conflict", "MIMESupport", "MIMETruncation"):
             for value in ("", "x", "-1", "1.0", "99999999999", "\N{ARABIC-INDIC DIGIT ONE}"):
                 self.bad(air(tag, value))
-            self.bad(air(tag, "1"), air(tag, "1"))
+
+    def test_twice(self) -> None:
+        """Of an option that is there twice the first counts: that is no error ([MS-ASCMD] 2.2.3.68.2)."""
+        found = [self.options(*(air(tag, value) for tag in _TWICE)) for value in (1, 0)]
+        self.assertEqual(self.options(*(air(tag, value) for tag in _TWICE for value in (1, 0))), found[0])
+        self.assertNotEqual(*found)
+        self.assertEqual(self.options(air("Class", "Email"), air("Class", "Tasks")), SyncOptions())
 
     def test_truncation(self) -> None:
         """Truncation, 0 to 9, is of 2.5; later versions pass it over."""

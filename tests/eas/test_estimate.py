@@ -104,16 +104,25 @@ class FormTests(SynchronousTestCase):
         self.assertEqual(self.options(body), SyncOptions(filter=1))
 
     def test_noOptions(self) -> None:
-        """Without options and FilterType those of the last Sync hold."""
+        """Without options and FilterType everything counts ([MS-ASCMD] 2.2.3.125.2)."""
         body = wanted(item("Collection", item("CollectionId", "5"), air("SyncKey", "1")))
-        self.assertIsNone(self.options(body))
+        self.assertEqual(self.options(body), SyncOptions())
 
     def test_badOptions(self) -> None:
-        """A filter that does not go with mail: Status 2, and no Estimate."""
-        for bad in (air("FilterType", 8), air("Options", air("FilterType", "x"))):
+        """A filter that does not exist: Status 103 for the collection, and no Estimate; HTTP 400 before 14.0."""
+        for bad in (air("FilterType", 9), air("Options", air("FilterType", "x"))):
             body = wanted(item("Collection", bad, item("CollectionId", "5"), air("SyncKey", "1")))
-            expected = "GetItemEstimate(Response(Status=2 Collection(CollectionId=5)))"
+            expected = "GetItemEstimate(Response(Status=103 Collection(CollectionId=5)))"
             self.assertEqual(text(self.ask(body).element), expected)
+            self.assertEqual(self.refused(body, Version.V12_1), 103)
+
+    def test_otherFilter(self) -> None:
+        """A filter for another class than mail: 110 ([MS-ASCMD] 2.2.3.68.1)."""
+        for value in (6, 7, 8):
+            filter = air("Options", air("FilterType", value))
+            self.assertEqual(
+                self.refused(wanted(item("Collection", filter, item("CollectionId", "5"), air("SyncKey", "1")))), 110
+            )
 
     def test_policy(self) -> None:
         """The window of a policy holds here too."""
@@ -194,12 +203,12 @@ class EstimateTests(SynchronousTestCase):
         self.assertEqual(self.estimate(self.synced(key, window=2)), self.counted(1))
 
     def test_filter(self) -> None:
-        """Only what lies in the window is counted; without one, the last one that was asked for holds."""
+        """Only what lies in the window is counted; without one everything is, whatever the last Sync asked for."""
         self.sources.mail(self.inbox, "new")
         self.sources.mail(self.inbox, "old", age=5 * DAY)
         key = self.synced("0", options=SyncOptions(filter=2))
-        self.assertEqual(self.estimate(key), self.counted(1))
-        self.assertEqual(self.estimate(key, air("Options", air("FilterType", 3))), self.counted(2))
+        self.assertEqual(self.estimate(key, air("Options", air("FilterType", 2))), self.counted(1))
+        self.assertEqual(self.estimate(key), self.counted(2))
 
     def test_notPrimed(self) -> None:
         """Key 0, and a folder that was never synchronised: Status 3."""

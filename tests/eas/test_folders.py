@@ -103,9 +103,9 @@ class FolderSyncTests(SynchronousTestCase):
         self.assertEqual(self.sync("0").split("Changes")[1], self.sync("0").split("Changes")[1])
 
     def test_greeting(self) -> None:
-        """Versions and commands go with the answer to key 0, and only with it."""
+        """Versions and commands go with the answer to key 0, and only with it ([MS-ASHTTP] 2.2.2.1.2.9)."""
         self.sync("0")
-        self.assertEqual(self.answer.headers, GREETING)
+        self.assertEqual(self.answer.headers, {**GREETING, "X-MS-RP": GREETING["MS-ASProtocolVersions"]})
         self.sync(self.key())
         self.assertEqual(self.answer.headers, {})
 
@@ -145,15 +145,15 @@ class MalformedTests(SynchronousTestCase):
         self.assertEqual(self.status(Element("FolderHierarchy:FolderSync")), "FolderSync(Status=10)")
 
     def test_emptyKey(self) -> None:
-        """So is an empty SyncKey."""
-        self.assertEqual(self.status(folder_sync("")), "FolderSync(Status=10)")
+        """An empty SyncKey is one that does not match: Status 9."""
+        self.assertEqual(self.status(folder_sync("")), "FolderSync(Status=9)")
 
     def test_longKey(self) -> None:
         """So is a SyncKey of more than 64 characters."""
-        self.assertEqual(self.status(folder_sync("1" * 65)), "FolderSync(Status=10)")
+        self.assertEqual(self.status(folder_sync("1" * 65)), "FolderSync(Status=9)")
 
     def test_twoKeys(self) -> None:
-        """So are two."""
+        """Two are malformed."""
         key = Element("FolderHierarchy:SyncKey", "0")
         self.assertEqual(self.status(Element("FolderHierarchy:FolderSync", key, key)), "FolderSync(Status=10)")
 
