@@ -1,0 +1,1 @@
+`pushgw device`: a simulated phone against any EAS server, with networks that drop connections.

@@ -1,0 +1,1 @@
+`Provision` with named device policies, exceptions per user, refresh, and remote wipe by `pushgw wipe`.
