@@ -17,7 +17,7 @@ from gateway.admin.operations import Operations, Unknown
 from gateway.commands.gateway_socket import Declined, GatewaySocket, NotRunning
 from gateway.config import Config, ConfigError, load
 from gateway.core.policy import Policy
-from gateway.store import open_store
+from gateway.store import CannotOpen, open_store
 
 config_option = click.option(
     "--config",
@@ -47,7 +47,10 @@ def order(
         click.echo("No gateway is running; working on its store.", err=True)
     except Declined as error:
         raise click.ClickException(str(error)) from error
-    store = open_store(config.store_url, _execute)
+    try:
+        store = open_store(config.store_url, _execute)
+    except (OSError, CannotOpen) as error:
+        raise click.ClickException(str(error)) from error
     policy = Policy(config.policy.default_mode, {user: config.user_mode(user) for user in config.users})
     try:
         return _now(ensureDeferred(offline(Operations(store, policy, lambda: int(time.time())))))

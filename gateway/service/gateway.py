@@ -11,6 +11,7 @@ from typing import Any
 from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
@@ -20,9 +21,11 @@ from gateway import __version__
 from gateway.admin.control import Control
 from gateway.config import Config, ConfigError, needs_restart
 from gateway.cred.accounts import BadAccounts
+from gateway.service.alone import Taken, take
 from gateway.service.assembly import assemble, wall_clock
 from gateway.service.listening import Listeners
 from gateway.service.parts import Parts
+from gateway.store import CannotOpen
 from gateway.tls import BadCertificate
 
 FLUSH_SECONDS = 1.0
@@ -31,6 +34,8 @@ COMPACT_SECONDS = 3600.0
 FAREWELL_STEP = 0.05
 #: How long answers may take to leave after the farewell, in seconds.
 FAREWELL_PATIENCE = 5.0
+#: What keeps a gateway from starting and is not its fault: told in one line, without a traceback.
+EXPECTED = (OSError, CannotListenError, ConfigError, BadAccounts, BadCertificate, CannotOpen, Taken)
 
 
 @define(eq=False, slots=False)
@@ -48,6 +53,7 @@ class GatewayService(Service):
     parts: Parts | None = field(init=False, default=None)
     listeners: Listeners | None = field(init=False, default=None)
     _starting: Deferred[None] | None = field(init=False, default=None)
+    _lock: int | None = field(init=False, default=None)
     _loops: list[LoopingCall] = field(init=False, factory=list)
     _signal: IDelayedCall | None = field(init=False, default=None)
 
@@ -67,6 +73,7 @@ class GatewayService(Service):
             version=__version__,
             pid=os.getpid(),
         )
+        self._lock = take(self.config.data.folder)
         parts = self.parts = assemble(self.config, self.reactor)
         parts.accounts.changed = self._accounts_changed
         reloading.check_heartbeats(self.config)
@@ -94,10 +101,14 @@ class GatewayService(Service):
     def _failed(self, failure: Any) -> None:
         if failure.check(CancelledError):
             return
-        if failure.check(OSError, ConfigError, BadAccounts, BadCertificate):
+        if failure.check(*EXPECTED):
             self.log.critical("pushgw cannot start: {why}", why=failure.getErrorMessage())
         else:
             self.log.failure("pushgw cannot start", failure=failure)
+        # What fails at once fails before the reactor runs, which cannot be stopped then.
+        self.reactor.callWhenRunning(self._give_up)
+
+    def _give_up(self) -> None:
         # twistd itself always ends with 0; whoever started it has to see that it did not start.
         self.reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
         self.reactor.stop()

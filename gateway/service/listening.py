@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+import socket
+from pathlib import Path
 from typing import Any
 
 from attrs import define, field
@@ -52,7 +53,7 @@ class Listeners:
         """Open the control socket and the metrics."""
         config = self.parts.config
         path = config.admin.socket
-        # A socket that a killed gateway left behind; a living one is refused by the lock of its endpoint.
+        _clear(path)
         await self._listen(self._admin, "control", _unix(path), _QuietSite(self.control.resource))
         os.chmod(path, 0o600)
         if config.admin.listen:
@@ -93,8 +94,6 @@ class Listeners:
     async def close_admin(self) -> None:
         """Take no more commands."""
         await _close(self._admin)
-        with suppress(FileNotFoundError):
-            os.unlink(self.parts.config.admin.socket)
 
 
 async def _close(ports: list[tuple[str, IListeningPort]]) -> None:
@@ -105,7 +104,18 @@ async def _close(ports: list[tuple[str, IListeningPort]]) -> None:
 
 def _unix(path: Any) -> str:
     escaped = str(path).replace("\\", "\\\\").replace(":", "\\:").replace("=", "\\=")
-    return f"unix:{escaped}:mode=600:lockfile=1"
+    return f"unix:{escaped}:mode=600:lockfile=0"
+
+
+def _clear(path: Path) -> None:
+    """Take away the socket that a killed gateway left behind; the one of a living gateway stays, and is in use."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+        except FileNotFoundError:
+            pass
 
 
 class _QuietSite(Site):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from threading import RLock
@@ -46,6 +47,8 @@ def _sqlite(url: URL, connections: int) -> Engine:
     if url.database in (None, "", ":memory:"):
         engine = create_engine(url, connect_args=arguments, poolclass=StaticPool)
     else:
+        # It names mails and devices; what SQLite makes beside it has the mode of this file.
+        os.close(os.open(url.database or "", os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
         engine = create_engine(url, connect_args=arguments, pool_size=connections, max_overflow=0)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)

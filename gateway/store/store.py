@@ -61,7 +61,9 @@ def open_store(url: str | URL, run: Run, seconds: Callable[[], float] = time.tim
 
     C{url} is C{sqlite:///path}, C{sqlite://} (in memory, for tests) or C{postgresql+psycopg://...}; C{run} takes
     work to where it may wait; C{connections} is at least the number of threads there. Waits for the database
-    itself: call it before the reactor runs, or in a thread. Raises L{gateway.store.migrate.NewerDatabase}.
+    itself: call it before the reactor runs, or in a thread.
+
+    @raise gateway.store.migrate.CannotOpen: it is newer than this gateway, no database, or does not answer.
     """
     engine = make_engine(url, connections)
     migrate(engine)

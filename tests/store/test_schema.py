@@ -7,14 +7,13 @@ from typing import Any
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect
-from sqlalchemy.exc import OperationalError
 from twisted.internet.defer import execute
 from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.model import Device, DeviceKey, FolderType, FoundFolder, SyncRequest
 from gateway.store import Store, open_store
 from gateway.store.database import make_engine
-from gateway.store.migrate import NewerDatabase, migrate
+from gateway.store.migrate import CannotOpen, NewerDatabase, migrate
 from gateway.store.schema import metadata
 
 
@@ -77,7 +76,7 @@ class MigrationTests(SynchronousTestCase):
         self.addCleanup(engine.dispose)
         with engine.begin() as connection:
             connection.exec_driver_sql("CREATE TABLE item (id INTEGER)")
-        self.assertRaises(OperationalError, migrate, engine)
+        self.assertRaises(CannotOpen, migrate, engine)
         self.assertEqual(inspect(engine).get_table_names(), ["item"])
 
 
