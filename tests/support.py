@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from attrs import define, field
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred, execute, fail, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -30,7 +29,7 @@ from gateway.eas.ping import Ping, PingLimits
 from gateway.element import Element
 from gateway.interfaces import IAuthenticator
 from gateway.model import Device, DeviceKey, FolderType, Found, FoundFolder, SyncRequest
-from gateway.store import Store, open_store
+from tests.stores import new_store
 
 WBXML = "application/vnd.ms-sync.wbxml"
 EPOCH = 1_700_000_000
@@ -39,11 +38,6 @@ FOLDERS = [
     FoundFolder(".Sent", "Sent Items", FolderType.SENT),
     FoundFolder(".Trash", "Deleted Items", FolderType.DELETED),
 ]
-
-
-def new_store(seconds: Callable[[], float] = time.time) -> Store:
-    """A store on a database of its own in memory, whose calls are answered at once."""
-    return open_store("sqlite://", execute, seconds)
 
 
 @implementer(IAuthenticator)

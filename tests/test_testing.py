@@ -12,10 +12,10 @@ from zope.interface.verify import verifyObject
 from gateway.interfaces import BackendDown, IReporter
 from gateway.model import Change, Found
 from gateway.sources.maildir import MaildirSource
-from gateway.store import open_store
 from gateway.testing import MemoryMailbox, Reports
 from tests.contract.mailbox import RAW, MailboxContract
 from tests.sources.mailboxes import FedEvents
+from tests.stores import new_store
 
 
 class MemoryMailboxTests(MailboxContract, SynchronousTestCase):
@@ -51,7 +51,7 @@ class MaildirSourceTests(MailboxContract, SynchronousTestCase):
             for sub in ("cur", "new", "tmp"):
                 (self.root / path / sub).mkdir(parents=True)
         self.mailbox = MaildirSource(
-            str(self.root), open_store("sqlite://", execute), Reports(), Clock(), execute, lambda: ["ann"], FedEvents()
+            str(self.root), new_store(), Reports(), Clock(), execute, lambda: ["ann"], FedEvents()
         )
 
     def put(self, path: str, name: str, raw: bytes, state: str) -> None:

@@ -14,7 +14,7 @@ from gateway.admin.operations import Operations
 from gateway.core.policy import Policy
 from gateway.core.switchboard import Switchboard
 from gateway.model import Device, DeviceKey
-from tests.support import new_store
+from tests.stores import new_store
 
 
 class ControlTests(SynchronousTestCase):

@@ -12,7 +12,7 @@ from gateway.admin.operations import Operations, Unknown, autd_state
 from gateway.core.policy import Policy
 from gateway.core.switchboard import Switchboard
 from gateway.model import Device, DeviceKey, Ending, Mode, WipeState
-from tests.support import new_store
+from tests.stores import new_store
 
 PHONE = DeviceKey("ann", "phone1")
 NOW = 1_700_000_000

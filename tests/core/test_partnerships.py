@@ -9,7 +9,7 @@ from zope.interface.verify import verifyObject
 from gateway.core.partnerships import Partnerships
 from gateway.interfaces import IDevices
 from gateway.model import Device, DeviceKey
-from tests.support import new_store
+from tests.stores import new_store
 
 PHONE = DeviceKey("ann", "phone")
 

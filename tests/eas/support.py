@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine
-from functools import cache
+from collections.abc import Coroutine
 from pathlib import Path
-from sqlite3 import Connection, connect
 from typing import Any
 
 from attrs import define, evolve, field
-from sqlalchemy import Engine
-from twisted.internet.defer import Deferred, execute
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from gateway.eas import wbxml
 from gateway.eas.call import Answer, Call, Refused, Version
 from gateway.element import Element
 from gateway.model import DeviceKey, FolderType, Found, FoundFolder
-from gateway.store import Store, open_store
-from gateway.store.database import Database
+from gateway.store import Store
 from gateway.testing import MemoryMailbox, Reports
+from tests.stores import new_store
 
 NOW = 1_714_550_400  # 2024-05-01T08:00:00Z
 ANN = DeviceKey("ann", "phone")
@@ -36,24 +33,6 @@ VECTORS: dict[str, bytes] = {
     vector["name"]: bytes.fromhex(vector["hex"])
     for vector in json.loads((Path(__file__).parent.parent / "data" / "command-vectors.json").read_text())
 }
-
-
-@cache
-def _shared() -> tuple[Engine, Connection]:
-    """One engine for all tests, so that each statement is compiled once, and a new database to begin again with."""
-    engine = open_store("sqlite://", execute).database.engine
-    pristine = connect(":memory:")
-    with engine.connect() as made:
-        made.connection.dbapi_connection.backup(pristine)  # type: ignore[union-attr]
-    return engine, pristine
-
-
-def new_store(seconds: Callable[[], float] = lambda: float(NOW)) -> Store:
-    """A new store in memory, whose calls are answered at once; the one before it is no more."""
-    engine, pristine = _shared()
-    with engine.connect() as connection:
-        pristine.backup(connection.connection.dbapi_connection)  # type: ignore[arg-type]
-    return Store(Database(engine, execute), seconds)
 
 
 def decoded(name: str) -> Element:
@@ -93,7 +72,7 @@ def text(element: Element | None) -> str:
 class Sources:
     """The folders of users with their mails, in a store and a mailbox that agree."""
 
-    store: Store = field(factory=new_store)
+    store: Store = field(factory=lambda: new_store(lambda: NOW))
     mailbox: MemoryMailbox = field(factory=MemoryMailbox)
     reports: Reports = field(factory=Reports)
     now: int = NOW

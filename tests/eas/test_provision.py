@@ -17,8 +17,9 @@ from gateway.element import Element
 from gateway.interfaces import BackendDown
 from gateway.model import Device, DeviceKey, PolicyState, Wipe, WipeState
 from gateway.store import Store
-from tests.eas.support import ANN, NOW, VECTORS, call_of, decoded, new_store, refused, result_of, sent, text
+from tests.eas.support import ANN, NOW, VECTORS, call_of, decoded, refused, result_of, sent, text
 from tests.eas.test_policydoc import VECTOR
+from tests.stores import new_store
 
 POLICY = Policy(VECTOR)
 TEMPORARY, PERMANENT = 1307199584, 3942919513
@@ -72,7 +73,7 @@ class Kept:
 
 class ProvisionCase(SynchronousTestCase):
     def setUp(self) -> None:
-        self.devices = Kept(new_store())
+        self.devices = Kept(new_store(lambda: NOW))
         self.now = NOW
         self.rules = Rules(lambda user: POLICY if user == "ann" else None)
         self.keys: Iterator[int] = iter((TEMPORARY, PERMANENT, *range(100, 200)))

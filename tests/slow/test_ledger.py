@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gateway.model import DeviceKey, FolderType, Found, FoundFolder, SyncRequest
 from gateway.store import Store, open_store
 from tests.contract.history import World, result
-from tests.store.test_sqlite import in_memory
+from tests.stores import new_store
 
 PHONE = DeviceKey("ann", "phone")
 NOW = 1_700_000_000
@@ -25,7 +25,7 @@ class HistoryTests(SynchronousTestCase):
 
     def history(self, seed: int) -> None:
         clock = [NOW]
-        store = in_memory(lambda: clock[0])
+        store = new_store(lambda: clock[0])
         world = World(store, lambda: Store(store.database, lambda: clock[0]), Random(seed), seed % 4 == 3, clock)
         world.begin(1 + seed % 3)
         try:

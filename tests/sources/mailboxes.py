@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from functools import cache
 from pathlib import Path
 
 from attrs import define, field
-from sqlalchemy import Engine
 from twisted.internet.defer import execute
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -22,29 +19,11 @@ from gateway.model import Change, DeviceKey, Folder, Item
 from gateway.sources.disk import MailRoot
 from gateway.sources.inotify import CREATE, DELETE, IGNORED, ISDIR, MOVED_FROM, MOVED_TO, Event, IDirectoryEvents
 from gateway.sources.maildir import MaildirOptions, MaildirSource
-from gateway.store import Store, open_store
-from gateway.store.database import Database
+from gateway.store import Store
+from tests.stores import new_store
 
 USER = "alice"
 DEVICE = DeviceKey(USER, "phone1")
-
-
-@cache
-def _shared() -> tuple[Engine, sqlite3.Connection]:
-    """One engine for all tests, which compiles each statement once, and a new database to begin again with."""
-    engine = open_store("sqlite://", execute).database.engine
-    pristine = sqlite3.connect(":memory:")
-    with engine.connect() as made:
-        made.connection.driver_connection.backup(pristine)
-    return engine, pristine
-
-
-def fresh_store() -> Store:
-    """A new store in memory, whose calls are answered at once; the one before it is no more."""
-    engine, pristine = _shared()
-    with engine.connect() as connection:
-        pristine.backup(connection.connection.driver_connection)
-    return Store(Database(engine, execute))
 
 
 @implementer(IDirectoryEvents)
@@ -139,7 +118,7 @@ class Mailboxes:
     clock: Clock = field(factory=Clock)
     events: FedEvents = field(factory=FedEvents)
     reports: Reports = field(factory=Reports)
-    store: Store = field(factory=fresh_store)
+    store: Store = field(factory=new_store)
     users: list[str] = field(factory=lambda: [USER])
     age: float = 0.0
     _cookies: int = 0

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import event
-from twisted.internet.defer import execute
 from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.model import Amend, DeviceKey, FolderType, Found, FoundFolder, Remove, SyncOptions, SyncRequest
-from gateway.store import counted, open_store
+from gateway.store import counted
+from tests.stores import new_store
 
 PHONE = DeviceKey("ann", "phone")
 NOW = 1_700_000_000
@@ -21,8 +21,7 @@ class QueryTests(SynchronousTestCase):
     """Statements and their plans."""
 
     def setUp(self) -> None:
-        self.store = open_store("sqlite://", execute, lambda: NOW)
-        self.addCleanup(self.store.close)
+        self.store = new_store(lambda: NOW)
         found = [FoundFolder("", "Inbox", FolderType.INBOX), TRASH]
         self.inbox, self.trash = (one.id for one in self.successResultOf(self.store.record_hierarchy("ann", found))[0])
         self.serial = 0

@@ -2,44 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
 from random import Random
-from sqlite3 import Connection, connect
 
-from sqlalchemy import Engine
-from twisted.internet.defer import execute
 from twisted.trial.unittest import SynchronousTestCase
 
-from gateway.store import Store, open_store
-from gateway.store.database import Database
+from gateway.store import Store
 from tests.contract import commands, compaction, devices, hierarchy, keys, ledger, looks, windows
 from tests.contract.history import World
-
-
-@cache
-def shared() -> tuple[Engine, Connection]:
-    """One engine for all tests, so that each statement is compiled once, and a new database to begin again with."""
-    engine = open_store("sqlite://", execute).database.engine
-    pristine = connect(":memory:")
-    with engine.connect() as made:
-        made.connection.dbapi_connection.backup(pristine)
-    return engine, pristine
-
-
-def in_memory(seconds: Callable[[], float]) -> Store:
-    """A new store in memory; the one before it is no more."""
-    engine, pristine = shared()
-    with engine.connect() as connection:
-        pristine.backup(connection.connection.dbapi_connection)
-    return Store(Database(engine, execute), seconds)
+from tests.stores import new_store
 
 
 class InMemory:
     """Stores on one database in memory."""
 
     def makeStore(self) -> Store:
-        self.made = in_memory(self.seconds)
+        self.made = new_store(self.seconds)
         return self.made
 
     def restart(self) -> Store:
@@ -87,7 +64,7 @@ class HistoryTests(SynchronousTestCase):
 
     def history(self, seed: int, aged: bool = False) -> None:
         clock = [1_700_000_000]
-        store = in_memory(lambda: clock[0])
+        store = new_store(lambda: clock[0])
         world = World(store, lambda: Store(store.database, lambda: clock[0]), Random(seed), aged, clock=clock)
         world.begin(1 + seed % 3)
         try:
