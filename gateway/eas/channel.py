@@ -27,6 +27,8 @@ AHEAD = 16384
 #: How long a client that was refused may go on sending, in seconds: closing at once could destroy the answer.
 LINGER = 2.0
 
+# Older releases of twisted.web let these through (RFC 9110 5.5).
+_UNSAFE = re.compile(rb"[\x00\r\n]")
 _CLOSE = re.compile(rb"(^|[,\s])close([,\s]|$)", re.IGNORECASE)
 
 
@@ -95,11 +97,13 @@ class BoundedChannel(HTTPChannel):
     def headerReceived(self, line: bytes) -> bool:
         """Take a field of the head; whether it could be read."""
         try:
-            return bool(super().headerReceived(line))
+            if not _UNSAFE.search(line):
+                return bool(super().headerReceived(line))
         except ValueError:
             # A Content-Length with more digits than Python reads.
-            self._respondToBadRequestAndDisconnect()
-            return False
+            pass
+        self._respondToBadRequestAndDisconnect()
+        return False
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """A line is longer than the whole head may be."""
