@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 import time
+from contextlib import suppress
 from functools import partial
 
 from twisted.application.service import IService
@@ -45,11 +47,20 @@ class Options(BaseOptions):
             raise UsageError(str(error)) from error
 
 
+def raise_file_limit() -> None:
+    """Take as many connections as this process may: each parked device holds one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Where there is no hard limit, the kernel's own (fs.nr_open) may be lower than what is asked for.
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def makeService(options: Options) -> IService:
     """Make the gateway's service from what was read."""
     # Deadlines must not follow somebody who sets the clock; nothing has been scheduled yet.
     reactor.seconds = time.monotonic  # type: ignore[method-assign]
     assert options.loaded is not None
+    raise_file_limit()
     gateway = GatewayService(options.loaded, partial(load, options["config"], options.overrides), reactor)
     twistd = getattr(options, "parent", None)
     if options.loaded.log.format is not LogFormat.JSON or twistd is None:

@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import ctypes
 import functools
+import resource
 import shutil
 import signal
 import smtplib
@@ -44,8 +45,13 @@ TWISTD = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()",
 PUSHGW = (sys.executable, "-c", "from gateway.cli import main; main(prog_name='pushgw')")
 
 
-def _die_with_parent() -> None:
-    """Have the kernel end this process when the one that runs the tests ends, however that comes."""
+def _prepared() -> None:
+    """Have the kernel end this process when the one that runs the tests ends, however that comes.
+
+    It begins with the soft limit of open files that many systems have.
+    """
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, hard), hard))
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
@@ -177,16 +183,16 @@ class Running:
 
     # The process.
 
-    def launch(self, *arguments: str) -> None:
-        """Start the process and do not wait for it."""
+    def launch(self, *arguments: str, twistd: Sequence[str] = ()) -> None:
+        """Start the process, with options of the plugin and of twistd, and do not wait for it."""
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*TWISTD, "pushgw", "--config", str(self.config), *arguments],
+                [*TWISTD, *twistd, "pushgw", "--config", str(self.config), *arguments],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
                 env=_environment({"PYTHONUNBUFFERED": "1"}),
-                preexec_fn=_die_with_parent,
+                preexec_fn=_prepared,
             )
 
     def start(self, *arguments: str) -> None:
