@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import define, field
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall, deferLater
@@ -78,6 +78,8 @@ class GatewayService(Service):
         parts.accounts.changed = self._accounts_changed
         reloading.check_heartbeats(self.config)
         self._gauges(parts)
+        # Before the first survey, which may take a while: a signal that nobody takes ends the process.
+        signal.signal(signal.SIGHUP, self._hangup)
         control = Control(parts.operations, self.status, self.reload)
         self.listeners = Listeners(parts, control)
         await self.listeners.admin()
@@ -90,7 +92,6 @@ class GatewayService(Service):
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
-        signal.signal(signal.SIGHUP, self._hangup)
         accounts = len(parts.accounts.names())
         self.log.info(
             "ready after {seconds:.1f} s, accounts: {accounts}",
@@ -114,29 +115,37 @@ class GatewayService(Service):
         self.reactor.stop()
 
     def _loop(self, work: Callable[[], Any], seconds: float) -> None:
-        loop = LoopingCall(work)
+        def turn() -> Deferred[Any]:
+            # A loop whose turn fails would stop for good.
+            return maybeDeferred(work).addErrback(
+                lambda failure: self.log.failure("{work} failed", failure, work=work.__name__)
+            )
+
+        loop = LoopingCall(turn)
         loop.clock = self.reactor
-        loop.start(seconds, now=False).addErrback(
-            lambda failure: self.log.failure("{work}", failure, work=work.__name__)
-        )
+        loop.start(seconds, now=False)
         self._loops.append(loop)
 
     async def _write_back(self, parts: Parts) -> None:
-        await parts.partnerships.flush()
-        await parts.store.flush()
+        """Write what is collected in memory; what cannot be written is logged."""
+        for flush in (parts.partnerships.flush, parts.store.flush):
+            try:
+                await flush()
+            except CancelledError:
+                raise
+            except Exception:
+                self.log.failure("notes could not be written")
 
     def _flush(self) -> Deferred[None]:
         assert self.parts is not None
         # A file that nobody asks for is looked at all the same: a parked device asks nothing.
         self.parts.accounts.look()
-        done = ensureDeferred(self._write_back(self.parts))
-        return done.addErrback(lambda failure: self.log.failure("notes could not be written", failure))
+        return ensureDeferred(self._write_back(self.parts))
 
-    def _compact(self) -> Deferred[None]:
+    def _compact(self) -> Deferred[int]:
         assert self.parts is not None
         before = wall_clock() - self.parts.config.ledger.keep * 86400
-        done: Deferred[Any] = self.parts.store.compact(before)
-        return done.addErrback(lambda failure: self.log.failure("the ledger could not be compacted", failure))
+        return self.parts.store.compact(before)
 
     def _gauges(self, parts: Parts) -> None:
         metrics, board = parts.metrics, parts.board
@@ -223,4 +232,6 @@ class GatewayService(Service):
             await deferLater(self.reactor, FAREWELL_STEP)
         patience = self.reactor.seconds() + FAREWELL_PATIENCE
         while parts.board.claims() and self.reactor.seconds() < patience:
+            # Who was just being let in when the doors were closed has parked meanwhile.
+            parts.board.recall_claims(parts.board.claims(), "shutdown")
             await deferLater(self.reactor, FAREWELL_STEP)

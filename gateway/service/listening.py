@@ -89,17 +89,19 @@ class Listeners:
 
     async def close(self) -> None:
         """Take no more connections of devices and mail."""
-        await _close(self._doors)
+        await self._close(self._doors)
 
     async def close_admin(self) -> None:
         """Take no more commands."""
-        await _close(self._admin)
+        await self._close(self._admin)
 
-
-async def _close(ports: list[tuple[str, IListeningPort]]) -> None:
-    while ports:
-        _, port = ports.pop()
-        await maybeDeferred(port.stopListening)
+    async def _close(self, ports: list[tuple[str, IListeningPort]]) -> None:
+        while ports:
+            name, port = ports.pop()
+            try:
+                await maybeDeferred(port.stopListening)
+            except OSError as error:
+                self.log.warn("{name} could not be closed: {error}", name=name, error=error)
 
 
 def _unix(path: Any) -> str:

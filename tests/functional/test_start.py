@@ -88,3 +88,23 @@ class SecrecyTests(SynchronousTestCase):
         gateway = started(self)
         for file in gateway.folder.glob("pushgw.sqlite*"):
             self.assertEqual(file.stat().st_mode & 0o077, 0, file)
+
+
+class StopTests(SynchronousTestCase):
+    def test_locked(self) -> None:
+        """A gateway whose database another program holds on to ends all the same, and says what was not written."""
+        gateway = started(self)
+        with closing(sqlite3.connect(gateway.folder / "pushgw.sqlite", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            gateway.poke(signal.SIGTERM)
+            self.assertEqual(gateway.wait(), -signal.SIGTERM)
+        self.assertIn("notes could not be written", gateway.log)
+        self.assertIn("stopped", gateway.log)
+
+    def test_socketTaken(self) -> None:
+        """A gateway whose control socket somebody removed ends all the same."""
+        gateway = started(self)
+        (gateway.folder / "pushgw.sock").unlink()
+        gateway.poke(signal.SIGTERM)
+        self.assertEqual(gateway.wait(), -signal.SIGTERM)
+        self.assertIn("stopped", gateway.log)
