@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -39,34 +39,39 @@ def room(module: str) -> str:
     return parts[1] if len(parts) > 1 else ""
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    """Every module of the gateway with its syntax tree."""
+@cache
+def modules() -> dict[str, frozenset[str]]:
+    """Every module of the gateway with the full names that it imports."""
+    found = {}
     for path in sorted(ROOT.rglob("*.py")):
         if "migrations" in path.parts:
             continue
         name = ".".join(["gateway", *path.relative_to(ROOT).with_suffix("").parts])
-        yield name.removesuffix(".__init__"), ast.parse(path.read_text())
+        found[name.removesuffix(".__init__")] = imports(ast.parse(path.read_text()))
+    return found
 
 
-def imports(tree: ast.Module) -> Iterator[str]:
+def imports(tree: ast.Module) -> frozenset[str]:
     """The full names that a module imports, inside functions too."""
+    found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return frozenset(found)
 
 
 class LayerTests(SynchronousTestCase):
     def test_roomsImportOnlyWhatTheyMay(self) -> None:
         """A room imports only the rooms below it; the middle rooms never import one another."""
         wrong = []
-        for name, tree in modules():
+        for name, targets in modules().items():
             here = room(name)
             if not here:
                 continue
-            for target in imports(tree):
+            for target in targets:
                 there = room(target) if target.startswith("gateway.") else ""
                 if there in ("", here, "__version__") or (here == "simulator" and target.startswith(tuple(CODECS))):
                     continue
@@ -80,9 +85,9 @@ class LayerTests(SynchronousTestCase):
         """The core imports no reactor, socket, file, web or database module."""
         wrong = [
             f"{name} imports {target}"
-            for name, tree in modules()
+            for name, targets in modules().items()
             if room(name) == "core"
-            for target in imports(tree)
+            for target in targets
             if any(target == banned or target.startswith(banned + ".") for banned in NO_IO)
         ]
         self.assertEqual(wrong, [])
@@ -91,8 +96,8 @@ class LayerTests(SynchronousTestCase):
         """The global reactor is named in C{tap} and in the command line only."""
         wrong = [
             name
-            for name, tree in modules()
-            if "twisted.internet.reactor" in set(imports(tree)) and room(name) not in ("tap", "cli", "commands")
+            for name, targets in modules().items()
+            if "twisted.internet.reactor" in targets and room(name) not in ("tap", "cli", "commands")
         ]
         self.assertEqual(wrong, [])
 
@@ -103,8 +108,8 @@ class LayerTests(SynchronousTestCase):
 
     def test_noCycles(self) -> None:
         """No module imports itself through others."""
-        known = dict(modules())
-        graph = {name: {t for t in imports(tree) if t in known and t != name} for name, tree in known.items()}
+        known = modules()
+        graph = {name: {t for t in targets if t in known and t != name} for name, targets in known.items()}
         done: set[str] = set()
 
         def visit(name: str, path: tuple[str, ...]) -> None:
