@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from io import StringIO
 
-from twisted.logger import Logger, LogLevel, LogPublisher
+from twisted.logger import FileLogObserver, Logger, LogLevel, LogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from gateway.service.logs import json_observer
+from gateway.service.logs import json_line
 
 
 class JSONLogTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.stream = StringIO()
-        self.log = Logger("here", observer=LogPublisher(json_observer(self.stream)()))
+        self.log = Logger("here", observer=LogPublisher(FileLogObserver(self.stream, json_line)))
 
     def lines(self) -> list[dict]:
         """What was written."""
