@@ -1,16 +1,32 @@
-"""Mails as they should not be, but are: a table of them, made when it is asked for."""
+"""Mails as they should not be, but are: a table of them, made when it is asked for, and what must hold for each."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
 
+from twisted.trial.unittest import SynchronousTestCase
+
+from gateway.convert.message import Mail, properties
+from gateway.eas.wbxml import encode
+from gateway.element import Element
+from gateway.model import BodyPreference, SyncOptions
 from tests.convert.samples import multipart, part, text
 
 HEAD = b"From: a@b\r\nSubject: x\r\n"
 TEXT = part("text/plain", "text")
 QP = "Content-Transfer-Encoding: quoted-printable"
 B64 = "Content-Transfer-Encoding: base64"
+FORMS = (
+    SyncOptions(),
+    SyncOptions(truncation=1, mime_support=2, mime_truncation=1),
+    SyncOptions(bodies=(BodyPreference(1, 50),)),
+    SyncOptions(bodies=(BodyPreference(2, 50, all_or_none=True, preview=20), BodyPreference(1, preview=9))),
+    SyncOptions(bodies=(BodyPreference(2),), part=BodyPreference(2, 100, preview=50)),
+    SyncOptions(bodies=(BodyPreference(4, 200),), mime_support=2),
+    SyncOptions(bodies=(BodyPreference(4),), mime_support=2),
+    SyncOptions(bodies=(BodyPreference(3), BodyPreference(4)), mime_support=1),
+)
 
 
 def headers() -> Iterator[tuple[str, bytes]]:
@@ -148,3 +164,23 @@ def mails() -> Iterator[tuple[str, bytes]]:
     """Every odd mail with its name."""
     for kind in (headers, values, bodies, structures):
         yield from kind()
+
+
+def texts(element: Element) -> Iterator[str]:
+    """Every text in a tree."""
+    if isinstance(element.value, str):
+        yield element.value
+    for child in element:
+        yield from texts(child)
+
+
+class OddCase(SynchronousTestCase):
+    """Converts mails and looks at what comes of it."""
+
+    def check(self, raw: bytes, version: int, options: SyncOptions, whole: bool = False) -> None:
+        """Fail if the mail cannot be converted, or not be sent; a fault would be logged, which fails a test too."""
+        mail = Mail(raw, "FRS", {}, 1714550400, "5:17")
+        tree = Element("AirSync:Sync", *properties(mail, version, options, whole=whole))
+        self.assertTrue(encode(tree))
+        for found in texts(tree):
+            self.assertNotRegex(found, "[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
