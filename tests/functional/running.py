@@ -281,6 +281,20 @@ def started(test: SynchronousTestCase, **made: Any) -> Running:
     return running
 
 
+def background(test: SynchronousTestCase, *arguments: str, text: str = "") -> subprocess.Popen[str]:
+    """A command of pushgw that goes on beside the test, and ends with it."""
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(
+        [*PUSHGW, *arguments], stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=_environment(), preexec_fn=_prepared
+    )
+    test.addCleanup(process.communicate)
+    test.addCleanup(process.kill)
+    assert process.stdin is not None
+    process.stdin.write(text)
+    process.stdin.flush()
+    return process
+
+
 @functools.cache
 def shared() -> Running:
     """One gateway for many tests, each of which takes L{Running.newcomer}; it ends with the process."""
