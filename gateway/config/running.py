@@ -82,7 +82,7 @@ class Store:
         secret=True,
         example="postgresql+psycopg://pushgw:PASSWORD@localhost/pushgw",
     )
-    threads: int = option(4, Number(1, 64), "Threads that talk to the database", unit="threads")
+    threads: int = option(8, Number(1, 64), "Threads that talk to the database", unit="threads")
 
 
 @frozen(kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from threading import RLock
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -16,6 +17,7 @@ from sqlalchemy.pool import StaticPool
 from twisted.internet.defer import Deferred
 
 from gateway.interfaces import BackendDown
+from gateway.store.journal import Journal
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -78,6 +80,7 @@ class Database:
 
     engine: Engine
     run: Run
+    journal: Journal | None = field(init=False)
     _writer: RLock = field(factory=RLock, init=False)
     _readers: Engine = field(init=False)
     _writers: Engine = field(init=False)
@@ -90,6 +93,12 @@ class Database:
             # All statements of a look see one state; the writers lock the rows of their folders instead.
             self._readers = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             self._writers = self.engine.execution_options(isolation_level="READ COMMITTED")
+
+    @journal.default
+    def _find_journal(self) -> Journal | None:
+        url = self.engine.url
+        in_a_file = self.sqlite and url.database not in (None, "", ":memory:")
+        return Journal(Path(str(url.database))) if in_a_file else None
 
     @property
     def sqlite(self) -> bool:
@@ -121,37 +130,25 @@ class Database:
         self, durable: bool, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """As L{write} or L{write_durably}, in this thread."""
-        with self._writer if self.sqlite else nullcontext(), _trouble(), self._writers.connect() as connection:
-            if self.sqlite:
-                _synchronize(connection, durable)
-            with connection.begin():
-                if not durable and not self.sqlite:
-                    connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
-                return work(connection, *args, **kwargs)
+        with self._writer if self.sqlite else nullcontext(), _trouble(), self._writers.begin() as connection:
+            if not durable and not self.sqlite:
+                connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
+            result = work(connection, *args, **kwargs)
+        if durable and self.journal is not None:
+            with _trouble():
+                self.journal.settle()
+        return result
 
     def close(self) -> None:
         """Close all connections that are not in use."""
         self.engine.dispose()
 
 
-def _synchronize(connection: Connection, durable: bool) -> None:
-    """Choose when SQLite waits for the disk; it can be changed only between transactions.
-
-    The log is one sequence: a durable commit makes everything before it durable too, and a loss of power takes
-    away a tail of the commits, never one out of the middle.
-    """
-    level = "FULL" if durable else "NORMAL"
-    if connection.info.get("synchronous", "NORMAL") != level:
-        driver: Any = connection.connection.dbapi_connection
-        driver.execute(f"PRAGMA synchronous={level}")
-        connection.info["synchronous"] = level
-
-
 @contextmanager
 def _trouble() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
+    except (OperationalError, InterfaceError, PoolTimeout, OSError) as error:
         raise BackendDown(f"the database: {error}") from error
 
 
