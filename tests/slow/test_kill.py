@@ -23,7 +23,7 @@ SEED = 2006
 PER_SECOND = 25.0
 HEARTBEAT = 900
 #: Seconds from delivery, or from the (re)connection of a device, until it must have the mail.
-BOUND = 5.0
+BOUND = 10.0
 
 
 @define(eq=False)
