@@ -133,18 +133,18 @@ class Dispatcher:
     async def _other(self, call: Call) -> Answer:
         """Answer another command than Ping: it may give the device something."""
         key = call.device
-        before = self.levels.begin(key)
+        begun = self.levels.begin(key)
         try:
             answer = await self.commands[call.command](call)
         finally:
             # A Ping of the same device may have looked meanwhile, before the command did what it does.
-            self.levels.forget(key)
+            self.levels.end(key, begun)
         if answer.levels is None:
             return answer
 
         def written(live: bool) -> None:
             if live:
-                self.levels.finish(key, before, answer.levels)
+                self.levels.finish(key, begun, answer.levels)
             if answer.written is not None:
                 answer.written(live)
 

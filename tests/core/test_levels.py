@@ -66,7 +66,9 @@ class LevelsTests(SynchronousTestCase):
 
     def test_unknownAfterwards(self) -> None:
         """An answer that does not say how far it went leaves nothing known."""
-        self.levels.finish(PHONE, self.levels.begin(PHONE), None)
+        begun = self.levels.begin(PHONE)
+        self.levels.end(PHONE, begun)
+        self.levels.finish(PHONE, begun, None)
         self.assertIsNone(self.levels.recall(PHONE, [INBOX]))
 
     def test_nothingKnownBefore(self) -> None:
@@ -79,3 +81,39 @@ class LevelsTests(SynchronousTestCase):
         """When the meaning of news changes, everything is looked at again."""
         self.levels.forget_all()
         self.assertIsNone(self.levels.recall(PHONE, [INBOX]))
+
+    def test_overtaken(self) -> None:
+        """When another command began meanwhile, an answer that goes out late says nothing of what that one did."""
+        slow = self.levels.begin(PHONE)
+        self.levels.end(PHONE, slow)
+        quick = self.levels.begin(PHONE)
+        self.levels.end(PHONE, quick)
+        self.levels.finish(PHONE, slow, {INBOX: 9})
+        self.levels.finish(PHONE, quick, {INBOX: 8})
+        self.assertIsNone(self.levels.recall(PHONE, [INBOX]))
+
+    def test_lookedMeanwhile(self) -> None:
+        """What a look found while a command was executed may be from before; what one finds afterwards holds."""
+        begun = self.levels.begin(PHONE)
+        self.levels.note(PHONE, self.noted)
+        self.levels.end(PHONE, begun)
+        self.assertIsNone(self.levels.recall(PHONE, [INBOX]))
+        self.levels.note(PHONE, self.noted)
+        self.levels.finish(PHONE, begun, {INBOX: 9})
+        self.assertIs(self.levels.recall(PHONE, [INBOX]), self.noted)
+
+    def test_changedMeaning(self) -> None:
+        """What was begun before the meaning of news changed adds nothing afterwards."""
+        begun = self.levels.begin(PHONE)
+        self.levels.forget_all()
+        self.levels.finish(PHONE, begun, {INBOX: 9})
+        self.assertIsNone(self.levels.recall(PHONE, [INBOX]))
+
+    def test_bounded(self) -> None:
+        """Names that clients make up do not fill the memory: who was looked at longest ago is forgotten first."""
+        self.levels.size = 2
+        self.levels.note(DeviceKey("ann", "other"), self.noted)
+        self.levels.note(PHONE, self.noted)
+        self.levels.note(DeviceKey("ann", "third"), self.noted)
+        self.assertIsNone(self.levels.recall(DeviceKey("ann", "other"), [INBOX]))
+        self.assertIs(self.levels.recall(PHONE, [INBOX]), self.noted)
