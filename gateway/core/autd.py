@@ -43,17 +43,21 @@ HASTY_MOST = 60.0
 class HasteGuard:
     """Holds back answers to a device that pings again and again without fetching what it was told of.
 
-    The reference is the set of (folder, key counter) of the last answer given without parking.
+    The reference is the set of (folder, key counter) of the last answer given without parking; of C{size} devices,
+    those that were told last.
     """
 
+    size: int = 20_000
     _seen: dict[DeviceKey, tuple[frozenset[tuple[int, int]], int]] = field(init=False, factory=dict)
 
     def delay(self, device: DeviceKey, told: Iterable[tuple[int, int]]) -> float:
         """Seconds to hold back the answer that tells of these folders at these keys: 0 at first, then growing."""
         now = frozenset(told)
-        before, count = self._seen.get(device, (frozenset(), 0))
+        before, count = self._seen.pop(device, (frozenset(), 0))
         count = count + 1 if before & now else 1
         self._seen[device] = (now, count)
+        if len(self._seen) > self.size:
+            del self._seen[next(iter(self._seen))]
         if count <= HASTY_FREE:
             return 0.0
         return float(min(HASTY_MOST, 2 ** min(count - HASTY_FREE - 1, 6)))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from sys import intern
 
 from attrs import define, evolve, field
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, DeferredLock, succeed
 from zope.interface import implementer
 
 from gateway.interfaces import IDevices
@@ -19,13 +19,15 @@ from gateway.model import Device, DeviceKey
 class Partnerships:
     """L{IDevices} in front of L{IDevices}: reads come from memory, writes go through.
 
-    What only says when a device was seen last is collected and written by L{flush}.
+    What only says when a device was seen last is collected and written by L{flush}. Writes are carried out in the
+    order in which they were asked for: a row is written as a whole, and an older state must not come last.
     """
 
     store: IDevices
     size: int = 200_000
     _known: OrderedDict[DeviceKey, Device] = field(init=False, factory=OrderedDict)
     _unwritten: dict[DeviceKey, Device] = field(init=False, factory=dict)
+    _order: DeferredLock = field(init=False, factory=DeferredLock)
 
     def device(self, key: DeviceKey) -> Deferred[Device | None]:
         """One partnership, or C{None}."""
@@ -84,7 +86,7 @@ class Partnerships:
         """Write a partnership through."""
         self._remember(device)
         self._unwritten.pop(device.key, None)
-        return self.store.keep(device, durable)
+        return self._write(self.store.keep, device, durable)
 
     def seen(self, device: Device) -> None:
         """Note a partnership of which only the times changed; it is written by the next L{flush}."""
@@ -101,16 +103,30 @@ class Partnerships:
         """End a partnership."""
         self._known.pop(key, None)
         self._unwritten.pop(key, None)
-        return self.store.forget(key)
+        return self._write(self.store.forget, key)
 
     async def flush(self) -> None:
-        """Write what was only noted."""
+        """Write what was only noted; what cannot be written stays noted."""
         unwritten, self._unwritten = self._unwritten, {}
-        await self.store.keep_all(list(unwritten.values()))
+        if not unwritten:
+            return
+        try:
+            await self._write(self.store.keep_all, list(unwritten.values()))
+        except BaseException:
+            # What became of a device meanwhile counts more.
+            again = {key: device for key, device in unwritten.items() if self._known.get(key) is device}
+            self._unwritten = {**again, **self._unwritten}
+            raise
 
     def keep_all(self, devices: Sequence[Device]) -> Deferred[None]:
         """Write many partnerships through."""
         for device in devices:
             self._remember(device)
             self._unwritten.pop(device.key, None)
-        return self.store.keep_all(devices)
+        return self._write(self.store.keep_all, devices)
+
+    def _write(self, write: Callable[..., Deferred[None]], *what: object) -> Deferred[None]:
+        """Write when everything before is written, also if nobody waits for it any more."""
+        asked: Deferred[None] = Deferred()
+        self._order.run(write, *what).chainDeferred(asked)
+        return asked

@@ -63,3 +63,12 @@ class HasteGuardTests(SynchronousTestCase):
         guard.parked(PHONE)
         self.assertEqual(guard.delay(PHONE, [(5, 1)]), 0.0)
         self.assertEqual(guard.delay(DeviceKey("bob", "phone"), [(5, 1)]), 0.0)
+
+    def test_bounded(self) -> None:
+        """Of devices that never come back the oldest are forgotten."""
+        guard = HasteGuard(size=2)
+        for name in ("a", "b", "c"):
+            for _ in range(9):
+                guard.delay(DeviceKey("ann", name), [(5, 1)])
+        self.assertEqual(guard.delay(DeviceKey("ann", "a"), [(5, 1)]), 0.0)
+        self.assertGreater(guard.delay(DeviceKey("ann", "c"), [(5, 1)]), 0.0)

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attrs import evolve
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from gateway.core.partnerships import Partnerships
-from gateway.interfaces import IDevices
+from gateway.interfaces import BackendDown, IDevices
 from gateway.model import Device, DeviceKey
+from gateway.store import Store
 from tests.stores import new_store
 
 PHONE = DeviceKey("ann", "phone")
+
+
+class SlowStore:
+    """A store whose writes are carried out when a test says so, in any order."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.waiting: list[Deferred[None]] = []
+
+    def __getattr__(self, name: str) -> Callable[..., Deferred[None]]:
+        def later(*args: object) -> Deferred[None]:
+            gate: Deferred[None] = Deferred()
+            self.waiting.append(gate)
+            return gate.addCallback(lambda _: getattr(self.store, name)(*args))
+
+        return later
 
 
 class PartnershipsTests(SynchronousTestCase):
@@ -66,6 +86,54 @@ class PartnershipsTests(SynchronousTestCase):
         self.successResultOf(self.partnerships.keep(evolve(device, heartbeat=60), durable=False))
         self.successResultOf(self.flush())
         self.assertEqual(self.stored().heartbeat, 60)
+
+    def test_inOrder(self) -> None:
+        """Writes reach the store in the order in which they were asked for, however long each of them takes."""
+        slow = SlowStore(self.store)
+        partnerships = Partnerships(slow)
+        partnerships.seen(Device(PHONE, last_seen=7))
+        noted = Deferred.fromCoroutine(partnerships.flush())
+        wiped = partnerships.keep(Device(PHONE, last_seen=8, heartbeat=480), durable=True)
+        gone = partnerships.forget(DeviceKey("ann", "other"))
+        while slow.waiting:
+            slow.waiting.pop().callback(None)  # the youngest first: threads keep no order
+        for done in (noted, wiped, gone):
+            self.successResultOf(done)
+        self.assertEqual(self.stored().heartbeat, 480)
+
+    def test_writtenThoughNobodyWaits(self) -> None:
+        """What is kept is written, also if whoever asked for it leaves before its turn."""
+        slow = SlowStore(self.store)
+        partnerships = Partnerships(slow)
+        first = partnerships.keep(Device(PHONE, heartbeat=60), durable=False)
+        second = partnerships.keep(Device(PHONE, heartbeat=480), durable=False)
+        for done in (first, second):
+            done.cancel()
+            self.failureResultOf(done, CancelledError)
+        while slow.waiting:
+            slow.waiting.pop().callback(None)
+        self.assertEqual(self.stored().heartbeat, 480)
+
+    def test_flushFails(self) -> None:
+        """What a flush could not write is written by the next one, in its newest state."""
+        other = DeviceKey("ann", "other")
+        slow = SlowStore(self.store)
+        self.partnerships.store = slow
+        self.partnerships.seen(Device(PHONE, last_seen=7))
+        self.partnerships.seen(Device(other, last_seen=7))
+        done = self.flush()
+        self.partnerships.seen(Device(PHONE, last_seen=8))
+        slow.waiting.pop().errback(BackendDown("the disk is full"))
+        self.failureResultOf(done, BackendDown)
+        self.partnerships.store = self.store
+        self.successResultOf(self.flush())
+        self.assertEqual(self.stored().last_seen, 8)
+        self.assertEqual(self.successResultOf(self.store.device(other)).last_seen, 7)
+
+    def test_nothingToFlush(self) -> None:
+        """With nothing noted a flush does not trouble the store."""
+        self.partnerships.store = None
+        self.successResultOf(self.flush())
 
     def test_forgotten(self) -> None:
         """A forgotten device is gone from memory and store, and a flush does not bring it back."""
