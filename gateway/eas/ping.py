@@ -19,7 +19,7 @@ from gateway.core.policy import Policy
 from gateway.core.switchboard import Claim, Crowded, Ended, Switchboard
 from gateway.eas.call import Answer, Call, Refused, Unavailable
 from gateway.element import Element
-from gateway.interfaces import ILedger
+from gateway.interfaces import BackendDown, ILedger
 from gateway.model import Device, Ending, Look, Looked, Standing
 
 EXPIRED, CHANGED, MISSING, MALFORMED, INTERVAL, FOLDERS, HIERARCHY, FAILED = range(1, 9)
@@ -31,6 +31,8 @@ _ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 
 #: Seconds between looks while the ledger does not answer: doubled up to the last.
 RETRY_FIRST, RETRY_LAST = 1.0, 60.0
+#: How long after its interval a Ping still waits for a look, in seconds.
+LOOK_GRACE = 0.5
 #: What a device is told that comes when all berths are taken.
 FULL_RETRY = 60
 #: Why a Watch was recalled, to the Status that ends it; any other reason is answered with 7.
@@ -123,7 +125,10 @@ def status(code: int, *content: Element) -> Element:
 
 @frozen
 class Verdict:
-    """What a look means for a Ping: a Status to answer at once, or the numbers to wait above."""
+    """What a look means for a Ping: a Status to answer at once, or the numbers to wait above.
+
+    C{told} are the folders with news, and the counters of the keys that say so; a quiet device is not told of them.
+    """
 
     status: int | None
     told: tuple[tuple[int, int], ...] = ()
@@ -141,7 +146,7 @@ def judge(looked: Looked, quiet: bool) -> Verdict:
         return Verdict(CHANGED, told)
     numbers = {folder: look.number for folder, look in looked.folders.items()}
     numbers[looked.hierarchy_folder] = looked.hierarchy.number
-    return Verdict(None, (), numbers)
+    return Verdict(None, told, numbers)
 
 
 def _is_news(look: Look) -> bool:
@@ -245,7 +250,8 @@ class Held:
     async def _first(self, device: Device, parameters: Parameters) -> Answer | Mapping[int, int]:
         """The look before parking; what it accepts goes into the AUTD state."""
         key = device.key
-        numbers = self.ping.levels.recall(key, self.folders)
+        # A device without parameters is new, or was forgotten: what is known of it is from before.
+        numbers = self.ping.levels.recall(key, self.folders) if device.folders is not None else None
         verdict = Verdict(None, (), numbers) if numbers is not None else await self._look()
         if isinstance(verdict, Answer):
             return verdict
@@ -276,15 +282,22 @@ class Held:
         seen = evolve(current, last_ping=self.ping.now(), heartbeat=parameters.interval, folders=parameters.folders)
         if (seen.heartbeat, seen.folders) == (current.heartbeat, current.folders):
             self.ping.partnerships.seen(seen)
-        else:
+            return
+        try:
             await self.ping.partnerships.keep(seen, durable=False)
+        except BackendDown as error:
+            # They hold as long as this process, which can park the device all the same; another try is made soon.
+            self.ping.log.warn("the parameters of {device} are not written yet: {why}", device=device.key, why=error)
+            self.ping.partnerships.seen(seen)
 
     async def _look(self) -> Verdict | Answer:
         """Look until the ledger answers; an Answer if the time ran out or the Watch ended meanwhile."""
         delay = RETRY_FIRST
         while True:
+            limits = self.ping.limits
             try:
-                looked = await self.ping.ledger.look(self.claim.device, self.folders, self.ping.limits.adds_only)
+                look = self.ping.ledger.look(self.claim.device, self.folders, limits.adds_only)
+                looked = await look.addTimeout(max(0.0, self._left()) + LOOK_GRACE, self.ping.clock)
             except CancelledError:
                 raise
             except Exception:
@@ -294,7 +307,7 @@ class Held:
             else:
                 self.failed = False
                 verdict = judge(looked, self.quiet)
-                if verdict.status is None:
+                if verdict.status is None and not verdict.told and limits is self.ping.limits:
                     self.ping.levels.note(self.claim.device, verdict.numbers)
                 return verdict
             ended = await self.claim.watch({}, min(delay, self._left()), quiet=True)
@@ -337,6 +350,7 @@ class Held:
         if ended.ending is Ending.LOST:
             raise CancelledError
         if ended.ending is Ending.RECALLED:
+            self.ping.levels.forget(self.claim.device)
             return self._say(RECALLED.get(ended.why, HIERARCHY))
         if ended.ending is Ending.EXPIRED and self.failed:
             return self._say(FAILED)

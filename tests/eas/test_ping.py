@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, TimeoutError, fail
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -14,6 +14,7 @@ from gateway.eas.call import Answer, Call
 from gateway.eas.dispatch import Arrival
 from gateway.eas.ping import RETRY_FIRST, PingLimits
 from gateway.element import Element
+from gateway.interfaces import BackendDown
 from gateway.model import DeviceKey, FolderType, Found, FoundFolder, Mode, SyncOptions, SyncRequest
 from tests.support import FOLDERS, Phone, World, folders_of, status_of
 
@@ -494,6 +495,90 @@ class Down:
         return fail(OSError("disk on fire"))
 
 
+class Slow:
+    """A ledger whose looks take as long as a test wants."""
+
+    def __init__(self, world: World) -> None:
+        self.ledger, self.waiting = world.ping.ledger, Deferred()
+        world.ping.ledger = self
+
+    def look(self, *args: object) -> Deferred:
+        """Look now, and answer later."""
+        looked = self.ledger.look(*args)
+        return self.waiting.addCallback(lambda _: looked)
+
+
+class Full:
+    """A store of partnerships on a full disk: what is there can be read."""
+
+    def __init__(self, world: World) -> None:
+        self.device, self.devices = world.store.device, world.store.devices
+
+    def keep(self, *args: object) -> Deferred:
+        """Fail."""
+        return fail(BackendDown("database or disk is full"))
+
+    keep_all = keep
+
+
+class TroubleTests(PingCase):
+    """What is slow, full or in between."""
+
+    def test_lookHangs(self) -> None:
+        """A look that does not come back keeps no Ping beyond its interval: it ends with Status 8."""
+        Slow(self.world)
+        self.assertEqual(self.phone.ping(60, self.inbox), [])
+        self.assertEqual(self.later(59.75), [])
+        self.assertEqual(status_of(self.later(1.25)), "8")
+        self.assertEqual(len(self.flushLoggedErrors(TimeoutError)), 1)
+
+    def test_lookHangsAfterAChange(self) -> None:
+        """The same when the look is for a change that was heard of while parked."""
+        self.world.found(self.inbox, "1.a")
+        self.phone.synchronise(self.inbox)
+        self.parked(self.inbox)
+        Slow(self.world)
+        self.world.found(self.inbox, "1.a", state="S")
+        self.assertEqual(self.later(59.75), [])
+        self.assertEqual(status_of(self.later(1.25)), "8")
+        self.assertEqual(len(self.flushLoggedErrors(TimeoutError)), 1)
+
+    def test_limitsChangedWhileLooking(self) -> None:
+        """What a look found by other rules than those in force now does not spare the next Ping its look."""
+        self.world.ping.limits = PingLimits(adds_only=True)
+        self.world.found(self.inbox, "1.a")
+        self.phone.synchronise(self.inbox)
+        self.world.found(self.inbox, "1.a", state="S")
+        slow = Slow(self.world)
+        self.assertEqual(self.phone.ping(60, self.inbox), [])
+        self.world.ping.limits, self.world.ping.ledger = PingLimits(), slow.ledger
+        self.world.ping.levels.forget_all()
+        slow.waiting.callback(None)
+        self.assertEqual(status_of(self.later(61)), "1")
+        self.assertEqual(status_of(self.phone.ping(60, self.inbox)), "2")
+
+    def test_diskFull(self) -> None:
+        """Parameters that cannot be written now hold all the same, and are written later: the Ping parks."""
+        self.assertEqual(status_of(self.phone.ping(60)), "3")
+        self.world.partnerships.store = Full(self.world)
+        self.parked(self.inbox)
+        self.later(61)
+        self.assertEqual(self.phone.post("Ping"), [])
+        flushed = Deferred.fromCoroutine(self.world.partnerships.flush())
+        self.failureResultOf(flushed, BackendDown)
+        self.world.partnerships.store = self.world.store
+        self.world.result(Deferred.fromCoroutine(self.world.partnerships.flush()))
+        stored = self.world.result(self.world.store.device(self.phone.key))
+        self.assertEqual((stored.heartbeat, stored.folders), (60, ((self.inbox, "Email"),)))
+
+    def test_forgotten(self) -> None:
+        """A device that was forgotten has to begin anew, although nothing is new in its folders."""
+        self.parked(self.inbox)
+        self.later(61)
+        self.world.result(self.world.partnerships.forget(self.phone.key))
+        self.assertEqual(status_of(self.phone.ping(60, self.inbox)), "7")
+
+
 class HierarchyTests(PingCase):
     """Folder hierarchy, policy and wipe."""
 
@@ -651,6 +736,16 @@ class ModeTests(PingCase):
         self.world.policy.replace(Mode.OFF, {}, True)
         self.assertEqual(status_of(self.phone.ping(1, self.inbox)), "5")
         self.assertEqual(status_of(self.phone.ping(60, 1001)), "7")
+
+    def test_onAgain(self) -> None:
+        """What came while nothing was told is told at once as soon as it may be."""
+        self.world.policy.replace(Mode.OFF, {}, True)
+        self.world.found(self.inbox, "1.a")
+        self.parked(self.inbox)
+        self.world.policy.replace(Mode.DIRECT_PUSH, {}, True)
+        self.world.board.recall(lambda key: True, "mode")
+        self.assertEqual(status_of(self.phone.connection.answers()), "7")
+        self.assertEqual(status_of(self.phone.ping(60, self.inbox)), "2")
 
     def test_onlyThatUser(self) -> None:
         """Another user's Ping is told of changes."""

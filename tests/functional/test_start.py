@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sqlite3
@@ -11,7 +12,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.functional.running import Running, pushgw, started
+from tests.functional.phones import Phone
+from tests.functional.running import Running, played, pushgw, started
 
 
 class StartTests(SynchronousTestCase):
@@ -91,13 +93,17 @@ class SecrecyTests(SynchronousTestCase):
 
 
 class StopTests(SynchronousTestCase):
-    def test_locked(self) -> None:
+    @played
+    async def test_locked(self) -> None:
         """A gateway whose database another program holds on to ends all the same, and says what was not written."""
         gateway = started(self)
+        phone = Phone(gateway, "ann")
+        await phone.ready()
         with closing(sqlite3.connect(gateway.folder / "pushgw.sqlite", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
+            self.assertEqual((await phone.ask("Ping")).ping, "3")
             gateway.poke(signal.SIGTERM)
-            self.assertEqual(gateway.wait(), -signal.SIGTERM)
+            self.assertEqual(await asyncio.to_thread(gateway.wait), -signal.SIGTERM)
         self.assertIn("notes could not be written", gateway.log)
         self.assertIn("stopped", gateway.log)
 
