@@ -16,8 +16,8 @@ from typing import Any
 
 from attrs import define
 
-from bench.fleet import Fleet, Phone, ping_body, sync_body, take_key
-from bench.gateway import Gateway, cpu_seconds, progress, report
+from bench.fleet import Fleet, Phone
+from bench.gateway import cpu_seconds, made, progress, report
 
 ROUNDS = 5
 CONSTANT = bytes.fromhex("03016A00000D45470331000101")
@@ -136,7 +136,7 @@ def _cycles(fleet: Fleet, orders: Orders, number: int) -> dict[str, float]:
         orders.ask("change")
         _answered(fleet)
         at = clocked("answer", at)
-        fleet.ask_all(lambda phone: phone.request("Sync", sync_body(phone)), take_key)
+        fleet.ask_all(Phone.sync, Phone.take_key)
         clocked("sync", at)
     return spent
 
@@ -144,23 +144,22 @@ def _cycles(fleet: Fleet, orders: Orders, number: int) -> dict[str, float]:
 def main(number: int = 1000) -> None:
     """Measure both and print the line."""
     with TemporaryDirectory(prefix="pushgw-cycle-") as name:
-        gateway = Gateway(Path(name) / "gateway", number)
-        gateway.make()
+        gateway = made(Path(name) / "gateway", number)
         bare_process = _start("constant", gateway.folder)
         orders = Orders(_start("serve", gateway.folder))
         try:
             gateway.process = orders.process  # type: ignore[assignment]
             gateway.wait_ready()
-            fleet = Fleet(gateway.https, [Phone(index) for index in range(number)])
+            fleet = Fleet(gateway.address("https"), [Phone(index) for index in range(number)])
             fleet.set_up()
             progress(f"{number} phones are ready")
             spent = _cycles(fleet, orders, number)
             assert bare_process.stdout is not None
             bare = Fleet(("127.0.0.1", int(bare_process.stdout.readline())), [Phone(index) for index in range(number)])
-            bare.ask_all(lambda phone: phone.request("Ping", ping_body(phone, 60)), lambda phone: None)
+            bare.ask_all(lambda phone: phone.ping(60), lambda phone: None)
             before = cpu_seconds(bare_process.pid)
             for _ in range(ROUNDS):
-                bare.ask_all(lambda phone: phone.request("Ping", ping_body(phone, 60)), lambda phone: None)
+                bare.ask_all(lambda phone: phone.ping(60), lambda phone: None)
             page = ROUNDS * number / (cpu_seconds(bare_process.pid) - before)
         finally:
             orders.process.kill()

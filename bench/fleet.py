@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable
 
 from attrs import define, field
 
-from bench.gateway import PASSWORD, user_name
+from bench.gateway import user_name
 from gateway.eas import wbxml
-from gateway.element import Element
+from tests.functional.phones import Reply, folder_sync_body, ping_body, sync_body
+from tests.functional.running import PASSWORD
 
 #: Connections that shake hands, or requests that are under way, at a time.
 AT_A_TIME = 64
@@ -25,27 +26,13 @@ class Failed(Exception):
 
 
 @define(eq=False)
-class Answer:
-    """An answer, and when its last byte came (time.time())."""
-
-    status: int
-    body: bytes
-    at: float
-
-    @property
-    def element(self) -> Element:
-        """The document in the body."""
-        return wbxml.decode(self.body)
-
-
-@define(eq=False)
 class Phone:
-    """One device with one connection."""
+    """One device with one connection; C{answer} is the last one, its C{at} is time.time()."""
 
     number: int
     sock: ssl.SSLSocket | None = None
     buffer: bytearray = field(factory=bytearray)
-    answer: Answer | None = None
+    answer: Reply | None = None
     folder: str = ""
     key: str = "0"
 
@@ -60,6 +47,35 @@ class Phone:
             f"User-Agent: bench/1.0\r\n{kind}Content-Length: {len(body)}\r\n\r\n"
         )
         return head.encode() + body
+
+    def folder_sync(self) -> bytes:
+        """The first FolderSync."""
+        return self.request("FolderSync", wbxml.encode(folder_sync_body("0")))
+
+    def sync(self) -> bytes:
+        """A Sync of the Inbox with the newest key."""
+        return self.request("Sync", wbxml.encode(sync_body(self.folder, self.key)))
+
+    def ping(self, interval: int) -> bytes:
+        """A Ping of the Inbox with all its parameters."""
+        return self.request("Ping", wbxml.encode(ping_body(interval, self.folder)))
+
+    def take_folder(self) -> None:
+        """Remember the id of the Inbox that a FolderSync answer names."""
+        assert self.answer is not None
+        changes = self.answer.element.child("FolderHierarchy:Changes")
+        assert changes is not None
+        self.folder = next(
+            add.text_of("FolderHierarchy:ServerId") or ""
+            for add in changes.all("FolderHierarchy:Add")
+            if add.text_of("FolderHierarchy:Type") == "2"
+        )
+
+    def take_key(self) -> None:
+        """Remember the key of a Sync answer; an empty one brings none."""
+        assert self.answer is not None
+        if self.answer.body:
+            self.key = self.answer.collection.text_of("AirSync:SyncKey") or self.key
 
 
 @define(eq=False)
@@ -121,7 +137,7 @@ class Fleet:
             return
         length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
         if len(rest) >= length:
-            phone.answer = Answer(int(head.split()[1]), bytes(rest[:length]), time.time())
+            phone.answer = Reply(int(head.split()[1]), {}, bytes(rest[:length]), length, time.time())
             phone.buffer.clear()
             self._waiting -= 1
             self.on_answer(phone)
@@ -150,57 +166,18 @@ class Fleet:
 
     def set_up(self) -> None:
         """FolderSync and first Syncs of every phone, so that a Ping parks."""
-        self.ask_all(lambda phone: phone.request("FolderSync", FOLDER_SYNC), _take_folder)
+        self.ask_all(Phone.folder_sync, Phone.take_folder)
         for _ in range(2):
-            self.ask_all(lambda phone: phone.request("Sync", sync_body(phone)), take_key)
+            self.ask_all(Phone.sync, Phone.take_key)
 
     def park_all(self, interval: int = 2700, empty: bool = False) -> None:
         """Send a Ping of every phone; returns when all are sent."""
         for count, phone in enumerate(self.phones):
             if phone.sock is None:
                 self.connect(phone)
-            self.send(phone, phone.request("Ping", b"" if empty else ping_body(phone, interval)))
+            self.send(phone, phone.request("Ping") if empty else phone.ping(interval))
             if count % AT_A_TIME == 0:
                 self.poll(0)
-
-
-FOLDER_SYNC = wbxml.encode(Element("FolderHierarchy:FolderSync", Element("FolderHierarchy:SyncKey", 0)))
-
-
-def _take_folder(phone: Phone) -> None:
-    assert phone.answer is not None
-    changes = phone.answer.element.child("FolderHierarchy:Changes")
-    assert changes is not None
-    phone.folder = next(
-        add.text_of("FolderHierarchy:ServerId") or ""
-        for add in changes.all("FolderHierarchy:Add")
-        if add.text_of("FolderHierarchy:Type") == "2"
-    )
-
-
-def sync_body(phone: Phone) -> bytes:
-    """A Sync of the Inbox with the phone's newest key."""
-    collection = Element(
-        "AirSync:Collection", Element("AirSync:SyncKey", phone.key), Element("AirSync:CollectionId", phone.folder)
-    )
-    return wbxml.encode(Element("AirSync:Sync", Element("AirSync:Collections", collection)))
-
-
-def take_key(phone: Phone) -> None:
-    """Remember the key of a Sync answer; an empty one brings none."""
-    assert phone.answer is not None
-    if phone.answer.body:
-        collections = phone.answer.element.child("AirSync:Collections")
-        assert collections is not None
-        phone.key = collections.children[0].text_of("AirSync:SyncKey") or phone.key
-
-
-def ping_body(phone: Phone, interval: int) -> bytes:
-    """A Ping of the Inbox with all its parameters."""
-    folder = Element("Ping:Folder", Element("Ping:Id", phone.folder), Element("Ping:Class", "Email"))
-    return wbxml.encode(
-        Element("Ping:Ping", Element("Ping:HeartbeatInterval", interval), Element("Ping:Folders", folder))
-    )
 
 
 def wait_parked(count: Callable[[], int], wanted: int, fleet: Fleet, patience: float = 300.0) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.fleet import Fleet, Phone, wait_parked
-from bench.gateway import Gateway, progress, report
+from bench.gateway import Gateway, made, progress, report
 
 QUIET_SECONDS = 60.0
 
@@ -16,9 +16,8 @@ QUIET_SECONDS = 60.0
 def main(number: int = 10_000) -> None:
     """Park that many and print the line."""
     with TemporaryDirectory(prefix="pushgw-park-") as folder:
-        gateway = Gateway(Path(folder) / "gateway", number)
-        gateway.make()
-        gateway.start()
+        gateway = made(Path(folder) / "gateway", number)
+        gateway.timed_start()
         try:
             _measure(gateway, number)
         finally:
@@ -26,12 +25,12 @@ def main(number: int = 10_000) -> None:
 
 
 def _measure(gateway: Gateway, number: int) -> None:
-    fleet = Fleet(gateway.https, [Phone(index) for index in range(number)])
+    fleet = Fleet(gateway.address("https"), [Phone(index) for index in range(number)])
     base = gateway.memory()
     first = max(1, number // 10)
     sizes = {}
     for start, end in ((0, first), (first, number)):
-        part = Fleet(gateway.https, fleet.phones[start:end])
+        part = Fleet(gateway.address("https"), fleet.phones[start:end])
         part.set_up()
         part.park_all()
         wait_parked(gateway.parked, end, part)

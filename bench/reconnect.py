@@ -8,17 +8,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.fleet import Fleet, Phone, wait_parked
-from bench.gateway import Gateway, progress, report
+from bench.gateway import made, progress, report
 
 
 def main(number: int = 10_000) -> None:
     """Park, kill, start, park again, and print the line."""
     with TemporaryDirectory(prefix="pushgw-reconnect-") as folder:
-        gateway = Gateway(Path(folder) / "gateway", number)
-        gateway.make()
-        gateway.start()
+        gateway = made(Path(folder) / "gateway", number)
+        gateway.timed_start()
         try:
-            fleet = Fleet(gateway.https, [Phone(index) for index in range(number)])
+            fleet = Fleet(gateway.address("https"), [Phone(index) for index in range(number)])
             fleet.set_up()
             fleet.park_all()
             wait_parked(gateway.parked, number, fleet)
@@ -26,8 +25,8 @@ def main(number: int = 10_000) -> None:
             time.sleep(3)
             gateway.kill()
             fleet.disconnect(fleet.phones)
-            started = gateway.start()
-            again = Fleet(gateway.https, fleet.phones)
+            started = gateway.timed_start()
+            again = Fleet(gateway.address("https"), fleet.phones)
             before, began = gateway.cpu(), time.monotonic()
             again.park_all()
             wait_parked(gateway.parked, number, again)

@@ -8,17 +8,17 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.gateway import Gateway, progress, report, user_name
+from bench.gateway import Gateway, made, progress, report
 
 MAIL = b"From: a@example.org\nSubject: hello\n\nHello.\n"
 
 
 def _fill(gateway: Gateway, mails: int) -> None:
     """Put the mails into the Inboxes: hard links to one file for each, as only names count at start."""
-    each = mails // gateway.accounts
+    each = mails // len(gateway.users)
     now = int(time.time())
-    for number in range(gateway.accounts):
-        cur = gateway.folder / "mail" / user_name(number) / "cur"
+    for user in gateway.users:
+        cur = gateway.inbox(user) / "cur"
         origin = cur.parent / "tmp" / "origin"
         origin.write_bytes(MAIL)
         for count in range(each):
@@ -27,14 +27,13 @@ def _fill(gateway: Gateway, mails: int) -> None:
 
 def measure(accounts: int, mails: int, folder: Path) -> dict[str, float]:
     """First start (everything is listed), then the start that counts."""
-    gateway = Gateway(folder, accounts)
-    gateway.make()
+    gateway = made(folder, accounts)
     _fill(gateway, mails)
     progress(f"{accounts} accounts, {mails} mails")
-    first = gateway.start(1800)
+    first = gateway.timed_start()
     time.sleep(15)
     gateway.stop()
-    seconds = gateway.start()
+    seconds = gateway.timed_start()
     figures = {
         "accounts": accounts,
         "mails": mails,

@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 
 from attrs import define, field
 
-from bench.fleet import Failed, Fleet, Phone, ping_body, sync_body, take_key, wait_parked
-from bench.gateway import Gateway, progress, report, user_name
+from bench.fleet import Failed, Fleet, Phone, wait_parked
+from bench.gateway import Gateway, made, progress, report, user_name
 
 DELIVERIES, PER_SECOND = 1000, 100.0
 MAIL = b"From: a@example.org\nTo: you@example.org\nSubject: hello\nMessage-ID: <1@example.org>\n\nHello.\n"
@@ -24,13 +24,13 @@ HEARTBEAT = 2700
 class Mails:
     """Delivers to Maildirs as any other program does: written in tmp/, renamed into new/."""
 
-    folder: Path
+    gateway: Gateway
     _count: int = field(init=False, default=0)
 
     def prepare(self, number: int) -> tuple[str, str]:
         """Write a mail for a user; what to rename to what."""
         self._count += 1
-        inbox = self.folder / "mail" / user_name(number)
+        inbox = self.gateway.inbox(user_name(number))
         name = f"{int(time.time())}.M{self._count}P{os.getpid()}.bench"
         (inbox / "tmp" / name).write_bytes(MAIL)
         return str(inbox / "tmp" / name), str(inbox / "new" / name)
@@ -43,6 +43,7 @@ class Life:
     fleet: Fleet
     delivered: dict[int, float] = field(factory=dict)
     latencies: list[float] = field(factory=list)
+    go_on: bool = True
     _pinging: set[int] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -55,16 +56,21 @@ class Life:
         if phone.answer.status != 200:
             raise Failed(f"HTTP {phone.answer.status}")
         if phone.number in self._pinging:
-            if phone.answer.element.text_of("Ping:Status") != "2":
+            if phone.answer.ping != "2":
                 raise Failed(f"Ping was answered {phone.answer.element}")
             if phone.number in self.delivered:
                 self.latencies.append(phone.answer.at - self.delivered.pop(phone.number))
             self._pinging.discard(phone.number)
-            self.fleet.send(phone, phone.request("Sync", sync_body(phone)))
+            if self.go_on:
+                self.fetch(phone)
         else:
-            take_key(phone)
+            phone.take_key()
             self._pinging.add(phone.number)
-            self.fleet.send(phone, phone.request("Ping", ping_body(phone, HEARTBEAT)))
+            self.fleet.send(phone, phone.ping(HEARTBEAT))
+
+    def fetch(self, phone: Phone) -> None:
+        """Have a phone that was woken fetch its mail."""
+        self.fleet.send(phone, phone.sync())
 
     def parked(self, number: int) -> bool:
         """Whether that phone waits for a change."""
@@ -74,11 +80,10 @@ class Life:
 def main(number: int = 10_000) -> None:
     """Park that many, deliver, and print the lines."""
     with TemporaryDirectory(prefix="pushgw-wake-") as folder:
-        gateway = Gateway(Path(folder) / "gateway", number)
-        gateway.make()
-        gateway.start()
+        gateway = made(Path(folder) / "gateway", number)
+        gateway.timed_start()
         try:
-            fleet = Fleet(gateway.https, [Phone(index) for index in range(number)])
+            fleet = Fleet(gateway.address("https"), [Phone(index) for index in range(number)])
             fleet.set_up()
             fleet.park_all(HEARTBEAT)
             wait_parked(gateway.parked, number, fleet)
@@ -92,7 +97,7 @@ def main(number: int = 10_000) -> None:
 
 
 def _singly(gateway: Gateway, life: Life, number: int) -> None:
-    draw, mails, before = random.Random(2), Mails(gateway.folder), gateway.cpu()
+    draw, mails, before = random.Random(2), Mails(gateway), gateway.cpu()
     began = time.time()
     for count in range(DELIVERIES):
         due = began + count / PER_SECOND
@@ -123,10 +128,11 @@ def _singly(gateway: Gateway, life: Life, number: int) -> None:
 
 
 def _at_once(gateway: Gateway, life: Life, number: int) -> None:
-    """One mail for each; the clock runs from the first rename."""
-    mails = Mails(gateway.folder)
+    """One mail for each; the clock runs from the first rename. When all are answered, all fetch their mail."""
+    mails = Mails(gateway)
     renames = [mails.prepare(index) for index in range(number)]
     life.latencies.clear()
+    life.go_on = False
     before = gateway.cpu()
     began = time.time()
     for index, (here, there) in enumerate(renames):
@@ -143,6 +149,18 @@ def _at_once(gateway: Gateway, life: Life, number: int) -> None:
         seconds_to_deliver=round(renamed, 2),
         first_answer_seconds=round(min(life.latencies), 3),
         cpu_seconds=round(gateway.cpu() - before, 2),
+    )
+    life.go_on = True
+    before, began = gateway.cpu(), time.time()
+    for phone in life.fleet.phones:
+        life.fetch(phone)
+        life.fleet.poll(0)
+    wait_parked(gateway.parked, number, life.fleet)
+    report(
+        "fetch_all",
+        phones=number,
+        seconds_until_all_parked_again=round(time.time() - began, 1),
+        cpu_ms_per_sync_and_ping=round((gateway.cpu() - before) / number * 1000, 2),
     )
 
 
