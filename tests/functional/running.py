@@ -21,22 +21,20 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.request import urlopen
 
-from argon2 import PasswordHasher
 from attrs import define, field, frozen
 from twisted.trial.unittest import SynchronousTestCase
 
 import gateway
-from gateway.commands.gateway_socket import GatewaySocket, NotRunning
+from gateway.commands.gateway_socket import GatewaySocket
 from gateway.cred.accounts import Account
 from gateway.cred.passwords import hashed
 from gateway.tls import self_signed
+from tests.cred.fixtures import CHEAP
 
 T = TypeVar("T")
 
 ROOT = Path(gateway.__file__).parents[1]
 PASSWORD = "correct horse"
-#: The cheapest hash there is: verifying passwords is not what these tests are about.
-CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 LOOPBACK = '"tcp:0:interface=127.0.0.1"'
 DOMAIN = "example.org"
 #: Seconds that anything may take on a slow machine before a test gives up; nothing ever waits for so long in vain.
@@ -109,12 +107,14 @@ class Ran:
 class Running:
     """A gateway on a folder.
 
-    C{settings} are values in TOML by section and key, over those that every test wants; C{users} get L{PASSWORD}.
+    C{settings} are values in TOML by section and key, over those that every test wants; C{users} get L{PASSWORD};
+    C{environment} is added to that of the process.
     """
 
     folder: Path
     users: Sequence[str] = ("ann",)
     settings: dict[str, dict[str, str]] = field(factory=dict)
+    environment: Mapping[str, str] = field(factory=dict)
     process: subprocess.Popen[bytes] | None = field(init=False, default=None)
     addresses: dict[str, list[str]] = field(init=False, factory=dict)
     _free: list[str] = field(init=False)
@@ -132,7 +132,13 @@ class Running:
     @property
     def log(self) -> str:
         """What the gateway has logged in all its lives."""
-        return (self.folder / "log").read_text()
+        log = self.folder / "log"
+        return log.read_text() if log.exists() else ""
+
+    @property
+    def socket(self) -> GatewaySocket:
+        """The control socket."""
+        return GatewaySocket(self.folder / "pushgw.sock")
 
     def inbox(self, user: str) -> Path:
         """The Maildir of a user."""
@@ -191,23 +197,24 @@ class Running:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
-                env=_environment({"PYTHONUNBUFFERED": "1"}),
+                env=_environment({"PYTHONUNBUFFERED": "1", **self.environment}),
                 preexec_fn=_prepared,
             )
 
     def start(self, *arguments: str) -> None:
         """Start it and wait until all its doors are open."""
         self.launch(*arguments)
-        self.addresses = until(self._listening, "the gateway to start")
+        self.wait_ready()
+
+    def wait_ready(self, patience: float = PATIENCE) -> None:
+        """Wait until all its doors are open."""
+        self.addresses = until(self._listening, "the gateway to start", patience)
 
     def _listening(self) -> dict[str, list[str]] | None:
         assert self.process is not None
         if self.process.poll() is not None:
             raise AssertionError(f"the gateway ended with {self.process.returncode}:\n{self.log[-4000:]}")
-        try:
-            listening: dict[str, list[str]] = self.ask("status")["listening"]
-        except NotRunning:
-            return None
+        listening = self.socket.listening()
         return listening if "smtp" in listening else None
 
     def poke(self, number: int) -> None:
@@ -238,7 +245,7 @@ class Running:
 
     def ask(self, order: str, **fields: str | None) -> Any:
         """What the control socket answers."""
-        return GatewaySocket(self.folder / "pushgw.sock").ask(order, **fields)
+        return self.socket.ask(order, **fields)
 
     # What it does.
 
@@ -313,6 +320,6 @@ def played(test: Callable[[Any], Coroutine[Any, Any, None]]) -> Callable[[Any], 
 
     @functools.wraps(test)
     def play(self: Any) -> None:
-        asyncio.run(asyncio.wait_for(test(self), 5 * PATIENCE))
+        asyncio.run(asyncio.wait_for(test(self), 10 * PATIENCE))
 
     return play
