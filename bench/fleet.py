@@ -36,15 +36,15 @@ class Phone:
     folder: str = ""
     key: str = "0"
 
-    def request(self, command: str, body: bytes = b"") -> bytes:
+    def request(self, command: str, body: bytes) -> bytes:
         """The bytes of a request."""
         user = user_name(self.number)
         credentials = b64encode(f"{user}:{PASSWORD}".encode()).decode()
-        kind = "Content-Type: application/vnd.ms-sync.wbxml\r\n" if body else ""
         head = (
             f"POST /Microsoft-Server-ActiveSync?Cmd={command}&User={user}&DeviceId=dev{self.number}&DeviceType=Bench "
             f"HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {credentials}\r\nMS-ASProtocolVersion: 14.1\r\n"
-            f"User-Agent: bench/1.0\r\n{kind}Content-Length: {len(body)}\r\n\r\n"
+            f"User-Agent: bench/1.0\r\nContent-Type: application/vnd.ms-sync.wbxml\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
         )
         return head.encode() + body
 
@@ -87,7 +87,6 @@ class Fleet:
     on_answer: Callable[[Phone], None] = lambda phone: None
     _selector: selectors.BaseSelector = field(factory=selectors.EpollSelector)
     _context: ssl.SSLContext = field(init=False)
-    _waiting: int = field(init=False, default=0)
 
     def __attrs_post_init__(self) -> None:
         self._context = ssl.create_default_context()
@@ -116,7 +115,6 @@ class Fleet:
         phone.answer = None
         phone.buffer.clear()
         phone.sock.sendall(data)
-        self._waiting += 1
 
     def poll(self, timeout: float) -> None:
         """Take in what comes within that time, in seconds."""
@@ -139,7 +137,6 @@ class Fleet:
         if len(rest) >= length:
             phone.answer = Reply(int(head.split()[1]), {}, bytes(rest[:length]), length, time.time())
             phone.buffer.clear()
-            self._waiting -= 1
             self.on_answer(phone)
 
     def ask_all(self, make: Callable[[Phone], bytes], use: Callable[[Phone], None]) -> None:
@@ -170,12 +167,12 @@ class Fleet:
         for _ in range(2):
             self.ask_all(Phone.sync, Phone.take_key)
 
-    def park_all(self, interval: int = 2700, empty: bool = False) -> None:
+    def park_all(self, interval: int = 2700) -> None:
         """Send a Ping of every phone; returns when all are sent."""
         for count, phone in enumerate(self.phones):
             if phone.sock is None:
                 self.connect(phone)
-            self.send(phone, phone.request("Ping") if empty else phone.ping(interval))
+            self.send(phone, phone.ping(interval))
             if count % AT_A_TIME == 0:
                 self.poll(0)
 

@@ -22,7 +22,7 @@ from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from gateway.commands.gateway_socket import GatewaySocket, NotRunning
+from gateway.commands.gateway_socket import GatewaySocket
 from gateway.config import load
 from gateway.simulator import events
 from gateway.simulator.connection import Connections, HTTPLine, Route
@@ -159,10 +159,7 @@ class Gateway:
         socket = GatewaySocket(load(self.config).admin.socket)
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and self.process is not None and self.process.poll() is None:
-            try:
-                listening: dict[str, list[str]] = socket.ask("status")["listening"]
-            except NotRunning:
-                listening = {}
+            listening = socket.listening()
             if "smtp" in listening:
                 return listening
             time.sleep(0.05)

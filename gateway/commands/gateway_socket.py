@@ -62,3 +62,14 @@ class GatewaySocket:
         if answer.status != 200:
             raise Declined(value.get("error", f"HTTP status {answer.status}"))
         return value
+
+    def listening(self) -> dict[str, list[str]]:
+        """Where the gateway listens by now, C{"HOST:PORT"} by service (mail comes last); nothing if it does not run.
+
+        @raise Declined: the gateway does not answer.
+        """
+        try:
+            addresses: dict[str, list[str]] = self.ask("status")["listening"]
+        except NotRunning:
+            return {}
+        return addresses

@@ -9,6 +9,7 @@ from argon2 import PasswordHasher
 from attrs import define, field
 from twisted.internet.defer import Deferred, execute
 
+#: The cheapest hash there is; one with the usual costs takes some 0.1 s of CPU.
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
