@@ -203,11 +203,16 @@ class Op(Enum):
 
 @frozen
 class BatchRow:
-    """One line of a batch; C{item} is C{None} for Delete and SoftDelete."""
+    """One line of a batch; C{item} is C{None} for Delete and SoftDelete.
+
+    For a Change C{fields} says what is new to the device: letters of the state and keys of what is kept beside them,
+    and never less than that; C{None} means anything.
+    """
 
     op: Op
     id: int
     item: Item | None = None
+    fields: frozenset[str] | None = None
 
 
 class IntentKind(Enum):

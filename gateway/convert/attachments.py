@@ -77,11 +77,16 @@ def attachment(raw: bytes, index: int) -> tuple[str, bytes, str]:
 def name(part: Part) -> str:
     """The name to show for a part: what the sender gave, fit for a file name, else one made of its type."""
     given = _fit(part.filename)
-    if given:
-        return given
     if method(part) == EMBEDDED:
-        return f"{_fit(embedded_subject(part)) or 'message'}.eml"
-    return f"attachment-{part.number}{_suffix(part.type)}"
+        return _mail_name(given or _fit(embedded_subject(part)) or "message")
+    return given or f"attachment-{part.number}{_suffix(part.type)}"
+
+
+def _mail_name(given: str) -> str:
+    """The name with the suffix that a message in a message must have ([MS-ASAIRS] 2.2.2.31.2)."""
+    if given.lower().endswith(".eml"):
+        return given
+    return f"{given[: MAX_NAME - len('.eml')]}.eml"
 
 
 def embedded_subject(part: Part) -> str:
@@ -112,10 +117,10 @@ def _suffix(kind: str) -> str:
 def _old(part: Part, server_id: str) -> Element:
     return Element(
         "Email:Attachment",
-        Element("Email:AttMethod", method(part)),
-        Element("Email:AttSize", part.size()),
-        Element("Email:DisplayName", name(part)),
         Element("Email:AttName", reference(server_id, part)),
+        Element("Email:AttSize", part.size()),
+        Element("Email:AttMethod", method(part)),
+        Element("Email:DisplayName", name(part)),
     )
 
 

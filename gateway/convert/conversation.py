@@ -36,17 +36,18 @@ def conversation_id(header: Message, fallback: bytes) -> bytes:
     return hashlib.sha256(fallback).digest()[:16]
 
 
-def conversation_index(header: Message, conversation: bytes, received: int) -> bytes:
-    """Thread-Index, else one made of the time of delivery and the conversation.
+def conversation_index(header: Message, received: int) -> bytes:
+    """Five bytes of the time when the thread began, and five for each reply since ([MS-ASCON] 2.2.2.4).
 
-    The first 22 bytes are 0x01, five bytes of the FILETIME and the 16 of the conversation.
+    Thread-Index has them behind a byte 0x01, and before the replies 16 that name the thread, which ConversationId
+    does here. Without it the mail begins a thread with its delivery.
     """
     given = header.get("thread-index", "")
     index = _decoded(given) if len(given) <= _MAX_INDEX else b""
     if len(index) >= _HEADER_BYTES and (len(index) - _HEADER_BYTES) % _REPLY_BYTES == 0:
-        return index
+        return index[1:6] + index[_HEADER_BYTES:]
     ticks = (received + _FILETIME_EPOCH) * 10_000_000
-    return b"\x01" + ticks.to_bytes(8, "big")[1:6] + conversation
+    return ticks.to_bytes(8, "big")[1:6]
 
 
 def _decoded(given: str) -> bytes:

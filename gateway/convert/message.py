@@ -6,17 +6,18 @@ Pure functions: octets in, elements out. No mail makes them fail: what cannot be
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from attrs import field, frozen
 from twisted.logger import Logger
 
-from gateway.convert import attachments, body, classes, conversation, flags, mime
+from gateway.convert import attachments, body, classes, conversation, marks, mime
 from gateway.convert.attachments import attachment
 from gateway.convert.body import Body
-from gateway.convert.flags import ConversionError, amendment
+from gateway.convert.flags import ConversionError, flag_element
 from gateway.convert.headers import Address, addresses, words
+from gateway.convert.marks import amendment
 from gateway.convert.mime import Part
 from gateway.convert.outline import Outline, Text, outline
 from gateway.element import Element
@@ -39,8 +40,8 @@ _log = Logger()
 class Mail:
     """A stored mail: its octets (line ends LF or CRLF), Maildir letters, and what is kept beside them.
 
-    C{received} is in seconds since the epoch; C{server_id} is the item's ServerId (C{"5:17"}); C{extra["flag"]} holds
-    the details of a follow-up flag (see L{gateway.convert.flags}).
+    C{received} is in seconds since the epoch; C{server_id} is the item's ServerId (C{"5:17"}); C{extra} holds the
+    details of a follow-up flag and the categories (see L{gateway.convert.marks}).
     """
 
     raw: bytes
@@ -63,16 +64,20 @@ def properties(mail: Mail, version: int, options: SyncOptions, *, whole: bool = 
     return list(_properties(mail, Outline(root, Text((root,), (root,))), version, options, whole))
 
 
-def changed_properties(mail: Mail, version: int) -> list[Element]:
-    """The children of ApplicationData for a Change: of a mail only the marks ever change."""
-    return flags.elements(mail.state, mail.extra, version)
+def changed_properties(mail: Mail, version: int, fields: Collection[str] | None = None) -> list[Element]:
+    """The children of ApplicationData for a Change: of a mail only the marks ever change.
+
+    C{fields} are the letters and the keys of C{extra} that have changed (C{None}: any). There may be no child, if the
+    protocol version does not know what has changed.
+    """
+    return marks.changes(mail.state, mail.extra, version, fields)
 
 
 def _properties(mail: Mail, seen: Outline, version: int, options: SyncOptions, whole: bool) -> Iterator[Element]:
     kind = classes.message_class(seen)
     text = Body(mail.raw, seen, classes.is_smime(kind))
     yield from _envelope(mail, seen)
-    yield flags.read_element(mail.state)
+    yield marks.read_element(mail.state)
     listed = attachments.elements(seen.attachments, mail.server_id, version)
     if listed is not None:
         yield listed
@@ -81,7 +86,7 @@ def _properties(mail: Mail, seen: Outline, version: int, options: SyncOptions, w
     # The place of MeetingRequest, which a mail of the classes IPM.Schedule.Meeting has ([MS-ASEMAIL] 2.2.2.48).
     yield Element("Email:InternetCPID", text.code_page)
     if version >= 120:
-        yield flags.flag_element(mail.state, mail.extra)
+        yield flag_element(mail.state, mail.extra)
         yield Element("Email:ContentClass", classes.content_class(kind))
         yield Element("AirSyncBase:NativeBodyType", text.native)
     if version >= 140:
@@ -111,10 +116,10 @@ def _envelope(mail: Mail, seen: Outline) -> Iterator[Element]:
 def _conversation(mail: Mail, seen: Outline) -> Iterator[Element]:
     """The properties that protocol 14.0 brought."""
     root = seen.root
-    same = conversation.conversation_id(root, mail.raw[: 2**16])
-    yield Element("Email2:ConversationId", same)
-    yield Element("Email2:ConversationIndex", conversation.conversation_index(root, same, _clamped(mail.received)))
-    yield from flags.verb_elements(mail.state)
+    yield Element("Email2:ConversationId", conversation.conversation_id(root, mail.raw[: 2**16]))
+    yield Element("Email2:ConversationIndex", conversation.conversation_index(root, _clamped(mail.received)))
+    yield marks.categories_element(mail.extra)
+    yield from marks.verb_elements(mail.state)
     sender = _addresses(root, "sender")
     if sender and sender[0].spec.lower() not in [address.spec.lower() for address in _addresses(root, "from")]:
         yield from _filled("Email2:Sender", listed(sender[:1]))
@@ -131,7 +136,7 @@ def _blind(seen: Outline) -> bool:
 
 def _draft(mail: Mail, seen: Outline) -> Iterator[Element]:
     """The properties that protocol 16.0 brought; they are those of a draft."""
-    if flags.DRAFT in mail.state:
+    if marks.DRAFT in mail.state:
         yield from _filled("Email2:Bcc", listed(_addresses(seen.root, "bcc")))
         yield Element("Email2:IsDraft", 1)
 

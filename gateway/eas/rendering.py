@@ -69,7 +69,8 @@ class Rendering:
     async def commands(self, folder: Folder, batch: Sequence[BatchRow], options: SyncOptions) -> list[Element]:
         """The server commands of a batch, grouped as the specification lists them.
 
-        An item that is gone meanwhile is left out: its removal follows.
+        An item that is gone meanwhile is left out: its removal follows; and so is a Change of something that the
+        protocol version does not know.
         """
         found: list[Element] = []
         for row in sorted(batch, key=lambda row: ORDER.index(row.op)):
@@ -83,10 +84,10 @@ class Rendering:
         if row.item is None:
             return Element(f"AirSync:{row.op.value}", name)
         if row.op is Op.CHANGE:
-            data: list[Element] | None = changed_properties(_mail(b"", row.item, name.text), self.version)
+            data = changed_properties(_mail(b"", row.item, name.text), self.version, row.fields)
         else:
-            data = await self.item(folder, row.item, options)
-        if data is None:
+            data = await self.item(folder, row.item, options) or []
+        if not data:
             return None
         return Element(f"AirSync:{row.op.value}", name, Element("AirSync:ApplicationData", *data))
 

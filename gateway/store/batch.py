@@ -32,11 +32,15 @@ def target(type: int, options: SyncOptions, now: int) -> Position:
 
 @frozen
 class Batch:
-    """The rows to send, what the device will have been told with them, and whether there are more."""
+    """The rows to send, what the device will have been told with them, and whether there are more.
+
+    C{since} is the number up to which the device has been told of changes before.
+    """
 
     told: Told
     rows: Sequence[tuple[Op, Row[Any]]] = ()
     more: bool = False
+    since: int = 0
 
     @property
     def sent(self) -> tuple[tuple[Op, int], ...]:
@@ -46,12 +50,15 @@ class Batch:
     @property
     def lines(self) -> tuple[BatchRow, ...]:
         """The batch as the answer needs it."""
-        return tuple(line(op, row) for op, row in self.rows)
+        return tuple(line(op, row, self.since) for op, row in self.rows)
 
 
-def line(op: Op, row: Row[Any]) -> BatchRow:
-    """One line of a batch from the item's row as it is now."""
-    return BatchRow(op, row.id, item_of(row) if op in (Op.ADD, Op.CHANGE) else None)
+def line(op: Op, row: Row[Any], since: int) -> BatchRow:
+    """One line of a batch from the item's row as it is now, for a device that was told of changes up to C{since}."""
+    if op is not Op.CHANGE:
+        return BatchRow(op, row.id, item_of(row) if op is Op.ADD else None)
+    fields = frozenset(name for name, (number, _) in (row.touched or {}).items() if number > since)
+    return BatchRow(op, row.id, item_of(row), fields or None)
 
 
 def idle(told: Told, goal: Position) -> Batch:
@@ -73,7 +80,7 @@ def fill(
     if filling.change(head) and filling.arrive(head) and filling.told.floor > goal:
         filling.sink(goal)
     final = evolve(filling.told, filling=filling.told.floor > goal)
-    return Batch(final, filling.rows, filling.more)
+    return Batch(final, filling.rows, filling.more, told.number)
 
 
 _CHANGED = select(item).where(changed(TERMS)).order_by(item.c.number).limit(bindparam("most"))

@@ -19,8 +19,7 @@ NOT_FOUND = 8
 
 Command = Amend | Remove
 
-# The marks in item.touched beside the letters of the state.
-EXTRA = "extra"
+# The mark in item.touched beside the letters of the state and the keys of what is kept beside them.
 REMOVAL = "-"
 
 
@@ -83,7 +82,7 @@ class _Draft:
     gone: bool = Factory(lambda self: self.row.removed is not None, takes_self=True)
 
     def amend(self, command: Amend, number: int, client_wins: bool) -> int:
-        """Set and clear letters; 0 or the Status that tells the client why not.
+        """Set and clear letters, and what is kept beside them; 0 or the Status that tells the client why not.
 
         It is a conflict (rule 6) when somebody else has changed the same field since C{number}. A field that is
         as the client wants it is not touched, whoever made it so.
@@ -95,8 +94,7 @@ class _Draft:
         fields = letters ^ self.letters
         if "F" not in letters and command.extra is None:
             extra.pop("flag", None)
-        if extra != self.extra:
-            fields.add(EXTRA)
+        fields |= {key for key in extra.keys() | self.extra.keys() if extra.get(key) != self.extra.get(key)}
         if not client_wins and any(self._foreign(name, number) for name in fields):
             return CONFLICT
         self.letters, self.extra = letters, extra

@@ -9,7 +9,6 @@ from attrs import field, frozen
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from gateway.model import Change, Found
-from gateway.store.commands import EXTRA
 from gateway.store.intents import Waiting, waiting
 from gateway.store.rows import chunks, live, lock_folders, next_numbers, write_changes
 from gateway.store.schema import folder, item
@@ -134,7 +133,7 @@ def _changed(row: Row[Any], state: str, number: int) -> dict[str, Any]:
     touched = {**(row.touched or {}), **{letter: [number, None] for letter in letters}}
     if "F" in letters and "flag" in extra:
         del extra["flag"]
-        touched[EXTRA] = [number, None]
+        touched["flag"] = [number, None]
     return {
         "id": row.id,
         "state": state,

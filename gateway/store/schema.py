@@ -70,8 +70,8 @@ Index(
 )
 
 # One row per item, moved up to a new number at each change. `added` is the number it came with, `removed` the time
-# it went, `device` the device that made the last change and holds its result, `touched` which field was changed
-# last at which number by which device: {"S": [17, 3]}.
+# it went, `device` the device that made the last change and holds its result, `touched` which letter of the
+# state or key of `extra` was changed last at which number by which device: {"S": [17, 3]}.
 item = Table(
     "item",
     metadata,

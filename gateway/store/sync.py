@@ -49,7 +49,7 @@ def sync(connection: Connection, epoch: str, device: DeviceKey, folder_id: int, 
         return SyncOutcome(INVALID_KEY, "0")
     newest = chain.newest
     if newest is not None and newest is not base and newest.digest == request.digest:
-        return _again(connection, epoch, folder_id, newest)
+        return _again(connection, epoch, folder_id, newest, base.told.number)
     return _Turn(connection, epoch, here, _trash(folders, request, device.user), chain, base, request).take()
 
 
@@ -75,7 +75,7 @@ def _start(
     return SyncOutcome(SUCCESS, key_text(epoch, counter), advanced=True, options=options)
 
 
-def _again(connection: Connection, epoch: str, folder_id: int, newest: Key) -> SyncOutcome:
+def _again(connection: Connection, epoch: str, folder_id: int, newest: Key, since: int) -> SyncOutcome:
     """The same request again: its answer was lost. Say it again, with the items as they are now.
 
     An addition or change of an item that has been removed meanwhile is left out; its removal has a higher number
@@ -89,7 +89,7 @@ def _again(connection: Connection, epoch: str, folder_id: int, newest: Key) -> S
         query = select(item).where(item.c.folder == folder_id, item.c.id.in_(ids), item.c.removed.is_(None))
         rows.update((row.id, row) for row in connection.execute(query))
     batch = tuple(
-        BatchRow(op, id) if op in (Op.DELETE, Op.SOFT_DELETE) else line(op, rows[id])
+        BatchRow(op, id) if op in (Op.DELETE, Op.SOFT_DELETE) else line(op, rows[id], since)
         for op, id in said.sent
         if op in (Op.DELETE, Op.SOFT_DELETE) or id in rows
     )

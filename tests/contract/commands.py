@@ -165,6 +165,57 @@ class CommandContract(StoreCase):
         self.assertEqual(outcome.results, (Result(0, 7),))
         self.assertEqual(self.items()["a"].extra, {"flag": {"Subject": "one"}})
 
+    def test_otherDetails(self) -> None:
+        """But the details of a flag and the categories are two fields."""
+        [a] = self.deliver("a")
+        key, other = self.start(), self.start(TABLET)
+        self.sync(other, Amend(a, add="F", extra={"flag": {"Subject": "one"}}), device=TABLET)
+        extra = {"flag": {"Subject": "one"}, "categories": ["red"]}
+        self.assertEqual(self.sync(key, Amend(a, extra=extra)).results, ())
+        self.assertEqual(self.items()["a"].extra, extra)
+
+    def test_fields(self) -> None:
+        """A Change says which letters and which of the details are new to the device."""
+        [a] = self.deliver("a")
+        key, other = self.start(), self.start(TABLET)
+        for amend, expected in (
+            (Amend(a, add="S"), {"S"}),
+            (Amend(a, add="F", extra={"flag": {"Subject": "one"}}), {"F", "flag"}),
+            (Amend(a, extra={"flag": {"Subject": "two"}, "categories": ["red"]}), {"flag", "categories"}),
+            (Amend(a, add="R", remove="F", extra={"categories": ["red"]}), {"F", "R", "flag"}),
+            (Amend(a, extra={}), {"categories"}),
+        ):
+            other = self.sync(other, amend, device=TABLET).key
+            outcome = self.sync(key)
+            self.assertEqual([row.fields for row in outcome.batch], [expected])
+            key = outcome.key
+
+    def test_fieldsByAnotherProgram(self) -> None:
+        """The same for what another program does; with a flag go the details that were not meant for the new one."""
+        [a] = self.deliver("a")
+        key = self.sync(self.start(), Amend(a, add="F", extra={"flag": {"Subject": "one"}})).key
+        self.record(self.mail("a", "ST"))
+        [row] = self.sync(key).batch
+        self.assertEqual(row.fields, {"F", "S", "T", "flag"})
+
+    def test_fieldsAddUp(self) -> None:
+        """What happened in several steps since the device was told is in one Change, its own part too."""
+        [a] = self.deliver("a")
+        key = self.start()
+        self.record(self.mail("a", "S"))
+        self.record(self.mail("a", "RS"))
+        [row] = self.sync(key, Amend(a, add="F")).batch
+        self.assertEqual(row.fields, {"F", "R", "S"})
+
+    def test_fieldsOfOtherRows(self) -> None:
+        """Only a Change says what is new."""
+        _, b = self.deliver("a", "b")
+        key = self.start()
+        self.record(self.mail("c", "S"), gone=["a"])
+        self.record(self.mail("b", "S"))
+        rows = self.sync(key).batch
+        self.assertEqual([(row.op, row.fields) for row in rows if row.id != b], [(Op.DELETE, None), (Op.ADD, None)])
+
     def test_noConflictWithOneself(self) -> None:
         """A device is never in conflict with itself, nor with what it has been told."""
         [a] = self.deliver("a")

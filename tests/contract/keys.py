@@ -148,6 +148,17 @@ class KeyContract(StoreCase):
         self.assertEqual([(row.op, row.id, row.item and row.item.state) for row in again.batch], [(Op.ADD, a, "S")])
         self.assertEqual(self.told(self.sync(again.key)), [("Delete", b), ("Change", a)])
 
+    def test_replayTellsTheSameFields(self) -> None:
+        """A Change that is repeated says as much as before, and what is new since."""
+        self.deliver("a")
+        key = self.start()
+        self.record(self.mail("a", "S"))
+        [row] = self.sync(key, digest=b"same", given=False).batch
+        self.assertEqual(row.fields, {"S"})
+        self.record(self.mail("a", "FS"))
+        [row] = self.sync(key, digest=b"same").batch
+        self.assertEqual(row.fields, {"F", "S"})
+
     def test_replaySaysMore(self) -> None:
         """MoreAvailable is repeated too."""
         key = self.sync("0").key

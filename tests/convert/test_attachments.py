@@ -6,7 +6,7 @@ import base64
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gateway.convert.attachments import MAX_LISTED, MAX_REFERENCE
+from gateway.convert.attachments import MAX_LISTED, MAX_NAME, MAX_REFERENCE
 from gateway.convert.message import attachment
 from gateway.element import Element
 from tests.convert.samples import VERSIONS, made, multipart, part, shown, text
@@ -51,7 +51,7 @@ class ListedTests(SynchronousTestCase):
         self.assertEqual(found[0].tag, "Email:Attachment")
         self.assertEqual(
             list(shown(found[0]).items()),
-            [("AttMethod", "1"), ("AttSize", "4"), ("DisplayName", "report.pdf"), ("AttName", "5:17:2")],
+            [("AttName", "5:17:2"), ("AttSize", "4"), ("AttMethod", "1"), ("DisplayName", "report.pdf")],
         )
 
     def test_none(self) -> None:
@@ -92,6 +92,18 @@ class ListedTests(SynchronousTestCase):
         self.assertEqual((found["Method"], found["DisplayName"]), ("5", "Für dich.eml"))
         nameless = part("message/rfc822", text("From: a@b", "x"))
         self.assertEqual(shown(listed(multipart("mixed", TEXT, nameless))[0])["DisplayName"], "message.eml")
+
+    def test_embeddedName(self) -> None:
+        """A message in a message has a name with .eml also if its sender gave another ([MS-ASAIRS] 2.2.2.31.2)."""
+        for given, expected in (
+            ("A mail", "A mail.eml"),
+            ("a.EML", "a.EML"),
+            ("x" * 300, "x" * (MAX_NAME - 4) + ".eml"),
+        ):
+            inner = part(
+                "message/rfc822", text("From: a@b", "x"), f'Content-Disposition: attachment; filename="{given}"'
+            )
+            self.assertEqual(shown(listed(multipart("mixed", TEXT, inner))[0])["DisplayName"], expected)
 
     def test_bounded(self) -> None:
         """A mail of thousands of files lists a bounded number of them."""

@@ -1,4 +1,4 @@
-"""Read mark and follow-up flag, both ways."""
+"""The follow-up flag, both ways."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.convert.message import ConversionError, Mail, amendment, changed_properties
 from gateway.element import Element
-from tests.convert.samples import VERSIONS, made, shown
+from tests.convert.samples import shown
 
 COMPLETED = {"CompleteTime": "2024-05-02T08:00:00.000Z", "DateCompleted": "2024-05-02T10:00:00.000Z"}
 SPAN = {
@@ -19,6 +19,7 @@ SPAN = {
     "UtcDueDate": "2024-05-02T22:00:00.000Z",
 }
 EMAIL = ("Status", "FlagType", "CompleteTime")
+ACTIVE = {"Status": "2", "FlagType": "Call"}
 
 
 def change(*children: Element) -> Element:
@@ -42,25 +43,6 @@ def amended(element: Element, state: str = "", extra: dict[str, Any] | None = No
 def sent(state: str, extra: dict[str, Any] | None = None) -> dict[str, str]:
     """The children of the Flag that a device gets."""
     return shown(changed_properties(Mail(b"", state, extra or {}), 141)[1])
-
-
-class ChangedTests(SynchronousTestCase):
-    def test_versions(self) -> None:
-        """A Change tells Read, from 12.0 on the Flag, and from 14.0 on what was done with the mail, and no more."""
-        for version in VERSIONS:
-            tags = [child.tag for child in changed_properties(Mail(b"Subject: x\n\nx", "RS"), version)]
-            expected = ["Email:Read", "Email:Flag", "Email2:LastVerbExecuted"]
-            self.assertEqual(tags, expected[: 1 + (version >= 120) + (version >= 140)])
-
-    def test_read(self) -> None:
-        """Read is the letter S."""
-        self.assertEqual(changed_properties(Mail(b"", "FS"), 25)[0].text, "1")
-        self.assertEqual(changed_properties(Mail(b"", "F"), 25)[0].text, "0")
-
-    def test_verbs(self) -> None:
-        """LastVerbExecuted is 1 for an answered mail, 3 for a forwarded one, and left out for any other."""
-        for state, expected in (("R", "1"), ("P", "3"), ("PR", "1"), ("", None)):
-            self.assertEqual(made(b"", 140, state=state).text_of("Email2:LastVerbExecuted"), expected)
 
 
 class SentFlagTests(SynchronousTestCase):
@@ -92,34 +74,6 @@ class SentFlagTests(SynchronousTestCase):
         self.assertEqual(sent("F", {"flag": {"Unknown": "x", "Subject": 5}})["Subject"], "5")
 
 
-class AmendReadTests(SynchronousTestCase):
-    def test_read(self) -> None:
-        """Read sets or clears S and touches nothing else, whatever the state is."""
-        for state in ("", "FS"):
-            self.assertEqual(amended(Element("Email:Read", 1), state, {"flag": {}}), ("S", "", None))
-            self.assertEqual(amended(Element("Email:Read", 0), state), ("", "S", None))
-
-    def test_wrong(self) -> None:
-        """Read that is neither 0 nor 1 cannot be kept."""
-        for element in (Element("Email:Read"), Element("Email:Read", "2"), Element("Email:Read", flag())):
-            self.assertRaises(ConversionError, amended, element)
-
-    def test_others(self) -> None:
-        """Elements that say nothing about a mail's marks are passed over."""
-        unknown = (Element("Email:Subject", "x"), Element("Email:Categories"), Element("Contacts:FileAs", "x"))
-        self.assertEqual(amendment(change(*unknown), "S", {}), ("", "", None))
-        self.assertEqual(amendment(change(), "S", {}), ("", "", None))
-
-    def test_readOnly(self) -> None:
-        """ConversationId cannot be changed."""
-        self.assertRaises(ConversionError, amended, Element("Email2:ConversationId", b"x" * 16))
-
-    def test_draft(self) -> None:
-        """A change of a draft's text is refused, for it would be lost; its marks can be changed."""
-        self.assertRaises(ConversionError, amended, Element("Email:Subject", "x"), "D")
-        self.assertEqual(amended(Element("Email:Read", 1), "D"), ("S", "", None))
-
-
 class AmendFlagTests(SynchronousTestCase):
     def refuse(self, element: Element) -> None:
         """Fail unless the flag is refused."""
@@ -149,8 +103,8 @@ class AmendFlagTests(SynchronousTestCase):
 
     def test_withRead(self) -> None:
         """Read and Flag in one Change are both done."""
-        both = change(Element("Email:Read", 1), flag(Status="2"))
-        self.assertEqual(amendment(both, "", {}), ("SF", "", {"flag": {"Status": "2"}}))
+        both = change(Element("Email:Read", 1), flag(**ACTIVE))
+        self.assertEqual(amendment(both, "", {}), ("SF", "", {"flag": ACTIVE}))
 
     def test_roundTrip(self) -> None:
         """What a device set is what it gets, after it was stored as JSON."""
@@ -168,9 +122,11 @@ class AmendFlagTests(SynchronousTestCase):
         self.assertEqual(sent(add, json.loads(json.dumps(extra))), given)
 
     def test_status(self) -> None:
-        """A Flag that is not empty needs a Status of 0, 1 or 2."""
+        """A Flag that is not empty needs a Status of 0, 1 or 2, and an active one FlagType."""
         for element in (flag(FlagType="Call"), flag(Status="3"), flag(Status=""), flag(Status="x", **COMPLETED)):
             self.refuse(element)
+        self.refuse(flag(Status="2"))
+        self.refuse(flag(Status="2", FlagType="", **SPAN))
 
     def test_completeTimes(self) -> None:
         """A complete flag needs CompleteTime and DateCompleted."""
@@ -181,41 +137,58 @@ class AmendFlagTests(SynchronousTestCase):
 
     def test_completionOfActive(self) -> None:
         """An active flag keeps no times of completion."""
-        self.assertEqual(amended(flag(Status="2", **COMPLETED))[2], {"flag": {"Status": "2"}})
+        self.assertEqual(amended(flag(**ACTIVE, **COMPLETED))[2], {"flag": ACTIVE})
 
     def test_fourDates(self) -> None:
         """Start and due date come all four or not at all."""
         for name in SPAN:
-            self.refuse(flag(Status="2", **{other: text for other, text in SPAN.items() if other != name}))
-            self.refuse(flag(Status="2", **{name: SPAN[name]}))
+            self.refuse(flag(**ACTIVE, **{other: text for other, text in SPAN.items() if other != name}))
+            self.refuse(flag(**ACTIVE, **{name: SPAN[name]}))
 
     def test_order(self) -> None:
         """The start is not after the due date, in local time and in UTC; the same moment is allowed."""
         late = "2025-01-01T00:00:00.000Z"
-        self.refuse(flag(Status="2", **{**SPAN, "StartDate": late}))
-        self.refuse(flag(Status="2", **{**SPAN, "UtcStartDate": late}))
-        self.assertEqual(amended(flag(Status="2", **dict.fromkeys(SPAN, late)))[0], "F")
+        self.refuse(flag(**ACTIVE, **{**SPAN, "StartDate": late}))
+        self.refuse(flag(**ACTIVE, **{**SPAN, "UtcStartDate": late}))
+        self.assertEqual(amended(flag(**ACTIVE, **dict.fromkeys(SPAN, late)))[0], "F")
 
     def test_reminder(self) -> None:
         """A reminder that is set needs its time."""
-        self.refuse(flag(Status="2", ReminderSet="1"))
-        self.refuse(flag(Status="2", ReminderSet="2"))
-        self.assertEqual(amended(flag(Status="2", ReminderSet="0"))[0], "F")
+        self.refuse(flag(**ACTIVE, ReminderSet="1"))
+        self.refuse(flag(**ACTIVE, ReminderSet="2"))
+        self.assertEqual(amended(flag(**ACTIVE, ReminderSet="0"))[0], "F")
 
     def test_dates(self) -> None:
         """A date that is no dateTime cannot be kept."""
         for text in ("x", "2024-05-01", "20240501T080000Z", "2024-13-01T00:00:00.000Z", "2024-05-01T00:00:00.000"):
-            self.refuse(flag(Status="2", **{**SPAN, "DueDate": text}))
-            self.refuse(flag(Status="2", OrdinalDate=text))
-        self.assertEqual(amended(flag(Status="2", OrdinalDate="2024-05-01T00:00:00Z"))[0], "F")
+            self.refuse(flag(**ACTIVE, **{**SPAN, "DueDate": text}))
+            self.refuse(flag(**ACTIVE, OrdinalDate=text))
+        for text in ("0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59.999-01:00", "2024-05-01T00:00:00+99:00"):
+            self.refuse(flag(**ACTIVE, OrdinalDate=text))
+
+    def test_forms(self) -> None:
+        """A date is kept in UTC with milliseconds, however exact it is and in whatever zone."""
+        for text in (
+            "2024-05-01T06:00:00Z",
+            "2024-05-01T06:00:00.000Z",
+            "2024-05-01T06:00:00.0001234Z",
+            "2024-05-01T08:00:00+02:00",
+            "2024-05-01T00:30:00.000000009-05:30",
+        ):
+            _, _, extra = amended(flag(**ACTIVE, OrdinalDate=text))
+            self.assertEqual(extra, {"flag": {**ACTIVE, "OrdinalDate": "2024-05-01T06:00:00.000Z"}})
 
     def test_bounded(self) -> None:
-        """Texts of a flag are short, stand once, and hold no elements."""
-        self.refuse(flag(Status="2", Subject="x" * 2000))
-        self.refuse(Element("Email:Flag", Element("Email:Status", "2"), Element("Email:Status", "2")))
+        """Texts of a flag are short, and hold no elements."""
+        self.refuse(flag(**ACTIVE, Subject="x" * 2000))
         self.refuse(Element("Email:Flag", Element("Email:Status", "2"), Element("Email:FlagType", flag())))
+
+    def test_twice(self) -> None:
+        """Of a child that stands twice the last one counts."""
+        twice = Element("Email:Flag", Element("Email:Status", "1"), *flag(**ACTIVE).children)
+        self.assertEqual(amended(twice), ("F", "", {"flag": ACTIVE}))
 
     def test_unknownChildren(self) -> None:
         """Children that no flag has are passed over."""
-        unknown = Element("Email:Flag", Element("Email:Status", "2"), Element("Tasks:Complete", "1"))
-        self.assertEqual(amended(unknown)[2], {"flag": {"Status": "2"}})
+        unknown = Element("Email:Flag", *flag(**ACTIVE).children, Element("Tasks:Complete", "1"))
+        self.assertEqual(amended(unknown)[2], {"flag": ACTIVE})

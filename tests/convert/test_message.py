@@ -33,7 +33,15 @@ FULL = multipart(
 ENVELOPE = "To Cc From Subject ReplyTo DateReceived DisplayTo ThreadTopic Importance Read Attachments".split()  # noqa: SIM905
 FROM_25 = [*ENVELOPE, "Body", "BodySize", "BodyTruncated", "MessageClass", "InternetCPID"]
 FROM_120 = [*ENVELOPE, "Body", "MessageClass", "InternetCPID", "Flag", "ContentClass", "NativeBodyType"]
-FROM_140 = [*FROM_120, "ConversationId", "ConversationIndex", "LastVerbExecuted", "Sender", "ReceivedAsBcc"]
+FROM_140 = [
+    *FROM_120,
+    "ConversationId",
+    "ConversationIndex",
+    "Categories",
+    "LastVerbExecuted",
+    "Sender",
+    "ReceivedAsBcc",
+]
 FROM_160 = [*FROM_140, "Bcc", "IsDraft"]
 
 
@@ -79,11 +87,11 @@ class VersionTests(SynchronousTestCase):
         self.assertEqual(opaque, ["ConversationId", "ConversationIndex"])
 
     def test_noEmptyElements(self) -> None:
-        """A mail without a header has no empty element but the Flag, which says that there is none."""
+        """A mail without a header has no empty element but Flag and Categories, which say that there are none."""
         for version in VERSIONS:
             for raw in (b"", b"\r\n\r\n", b"To:\r\nSubject:\r\nFrom: <>\r\n\r\n"):
                 empty = [child.name for child in made(raw, version) if not child.children and not child.value]
-                self.assertEqual(empty, ["Flag"] if version >= 120 else [])
+                self.assertEqual(empty, ["Flag", "Categories"][: (version >= 120) + (version >= 140)])
 
 
 class EnvelopeTests(SynchronousTestCase):
