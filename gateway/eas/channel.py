@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.error import ConnectionAborted
+from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
@@ -46,6 +46,7 @@ class BoundedChannel(HTTPChannel):
         self._deadline: IDelayedCall | None = None
         self._idle = self._closing = False
         self._ahead = self._sent = 0
+        self._telling: tuple[Callable[[bool], None], ...] = ()
 
     @property
     def totalHeadersSize(self) -> int:  # type: ignore[override]
@@ -130,6 +131,28 @@ class BoundedChannel(HTTPChannel):
             self._allow(None)
             super().allContentReceived()
 
+    # Answering.
+
+    def when_sent(self, tell: Callable[[bool], None]) -> None:
+        """Call with whether everything written so far was sent: at once if the transport took it without ado.
+
+        What a transport holds back is lost when the connection breaks, and then was not sent.
+        """
+        if self._waitingForTransport:
+            self._telling += (tell,)
+        else:
+            tell(True)
+
+    def resumeProducing(self) -> None:
+        """The transport has sent what it held back."""
+        self._tell(True)
+        super().resumeProducing()
+
+    def _tell(self, sent: bool) -> None:
+        telling, self._telling = self._telling, ()
+        for tell in telling:
+            tell(sent)
+
     # Ending.
 
     def requestDone(self, request: DeviceRequest) -> None:
@@ -157,6 +180,8 @@ class BoundedChannel(HTTPChannel):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """End: no timer stays, and who works on an answer may stop."""
+        # A connection that we wanted to close ends cleanly when everything is sent.
+        self._tell(self._closing and reason.check(ConnectionDone) is not None)
         self._closing = True
         self._allow(None)
         # A decoder in the middle of a body would keep the channel alive.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from types import MappingProxyType
@@ -113,10 +114,8 @@ class ActiveSync:
         """Write a reply and tell who wants to know, before the connection's next request is looked at."""
         try:
             date = datetimeToString(self.dispatcher.now()).decode()
-            live = request.respond(_status(reply.status), {"Date": date, **reply.headers}, reply.body)
-            self._account(reply, live)
-        except Exception:
-            self.log.failure("an answer could not be accounted for")
+            request.respond(_status(reply.status), {"Date": date, **reply.headers}, reply.body)
+            request.when_sent(partial(self._account, reply))
         finally:
             request.finish()
 
@@ -124,9 +123,13 @@ class ActiveSync:
         try:
             if reply.written is not None:
                 reply.written(live)
-        finally:
-            http, sent = (reply.status, len(reply.body)) if live else (0, 0)
+        except Exception:
+            self.log.failure("an answer could not be accounted for")
+        http, sent = (reply.status, len(reply.body)) if live else (0, 0)
+        try:
             self.dispatcher.access.write(reply.entry, http, sent, self.dispatcher.clock.seconds())
+        except Exception:
+            self.log.failure("an answer could not be accounted for")
 
     def _broken(self, failure: Failure, request: DeviceRequest) -> None:
         """There is no reply: the client left, or else this is a fault of ours."""

@@ -84,6 +84,9 @@ class Channel(Protocol):
     def writeSequence(self, data: Sequence[bytes]) -> None:
         """Write to the client."""
 
+    def when_sent(self, tell: Callable[[bool], None]) -> None:
+        """Call with whether everything written so far was sent, when that is known."""
+
     def requestDone(self, request: DeviceRequest) -> None:
         """The answer is complete."""
 
@@ -156,11 +159,11 @@ class DeviceRequest:
         assert self.channel is not None
         return host_of(self.channel.getPeer())
 
-    def respond(self, status: str, headers: Mapping[str, str], body: bytes) -> bool:
-        """Write the answer; whether there was a connection to write it to. C{status} is code and reason phrase."""
+    def respond(self, status: str, headers: Mapping[str, str], body: bytes) -> None:
+        """Write the answer, if there is a connection to write it to. C{status} is code and reason phrase."""
         channel = self.channel
         if channel is None:
-            return False
+            return
         lines = [f"HTTP/1.1 {status}", *(f"{name}: {_one_line(value)}" for name, value in headers.items())]
         lines.append(f"Content-Length: {len(body)}")
         if not channel.persistent:
@@ -168,7 +171,13 @@ class DeviceRequest:
         head = "\r\n".join(lines).encode("utf-8", "replace")
         self.sent = len(body)
         channel.writeSequence((head, b"\r\n\r\n", body))
-        return True
+
+    def when_sent(self, tell: Callable[[bool], None]) -> None:
+        """Call with whether the answer was sent: at once, unless it is so large that it takes its time."""
+        if self.channel is None:
+            tell(False)
+        else:
+            self.channel.when_sent(tell)
 
     def finish(self) -> None:
         """The answer is complete: the connection is free for the next request."""

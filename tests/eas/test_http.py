@@ -5,11 +5,14 @@ from __future__ import annotations
 import gc
 import weakref
 from base64 import b64encode
+from collections.abc import Iterable
 from ipaddress import ip_network
 from traceback import clear_frames
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IProtocolNegotiationFactory
+from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
 from gateway.eas import wbxml
@@ -21,7 +24,7 @@ from gateway.eas.http import TrustedProxies, client_address
 from gateway.eas.incoming import DeviceRequest, Fields, Incoming
 from gateway.element import Element
 from tests.eas.lane import PATH, SYNC, LaneCase, Told, basic, query, raw
-from tests.support import WBXML
+from tests.support import WBXML, Connection
 
 EVERY_VERSION = "2.5,12.0,12.1,14.0,14.1,16.0,16.1"
 BIG = Answer(raw=bytes(range(256)) * 8, content_type="image/png")
@@ -413,6 +416,46 @@ class WrittenTests(LaneCase):
         self.waiting().say(self.sync.good())
         self.assertEqual(self.sync.heard, [True, True])
         self.assertEqual(self.http(), [200, 200])
+
+    def held(self, **fields: str) -> Connection:
+        """A connection whose transport holds back a large answer."""
+        connection = self.connect()
+        self.sync.answer = self.sync.good()
+        write = connection.transport.writeSequence
+
+        def hold(data: Iterable[bytes]) -> None:
+            write(data)
+            connection.protocol.pauseProducing()
+
+        connection.transport.writeSequence = hold
+        connection.send(raw(body=SYNC, **fields))
+        self.assertEqual((self.sync.heard, self.http()), ([], []))
+        return connection
+
+    def test_largeAnswer(self) -> None:
+        """What the transport holds back is written when it has been sent."""
+        self.held().protocol.resumeProducing()
+        self.assertEqual((self.sync.heard, self.http()), ([True], [200]))
+
+    def test_largeAnswerLost(self) -> None:
+        """False when the connection breaks while the answer is still being sent, or is closed by the client."""
+        self.held().lose()
+        self.assertEqual((self.sync.heard, self.http()), ([False], [0]))
+        self.sync.heard.clear()
+        self.lines.clear()
+        self.held().protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual((self.sync.heard, self.http()), ([False], [0]))
+
+    def test_largeLastAnswer(self) -> None:
+        """An answer that closes the connection was written if that ends cleanly."""
+        connection = self.held(Connection="close")
+        self.assertTrue(connection.closing)
+        connection.protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual((self.sync.heard, self.http()), ([True], [200]))
+        self.sync.heard.clear()
+        self.lines.clear()
+        self.held(Connection="close").lose()
+        self.assertEqual((self.sync.heard, self.http()), ([False], [0]))
 
     def test_goneWithoutAnswer(self) -> None:
         """A client that leaves has its command cancelled; the line has HTTP status 0, and nobody is told anything."""
