@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from gateway import __version__
-from gateway.commands.accounts import init, user
+from gateway.commands.accounts import user
 from gateway.commands.configuration import config, reload
 from gateway.commands.demo import demo
 from gateway.commands.device import device
 from gateway.commands.devices import devices, forget, wipe
+from gateway.commands.initial import init
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

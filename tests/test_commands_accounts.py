@@ -14,7 +14,8 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactor
 from twisted.trial.unittest import SynchronousTestCase
 
-from gateway.commands.accounts import init, user
+from gateway.commands.accounts import user
+from gateway.commands.initial import init
 from gateway.config import load
 from gateway.cred.accounts import Accounts, load_accounts
 from gateway.cred.passwords import fits
@@ -27,16 +28,16 @@ class CommandCase(SynchronousTestCase):
         self.folder = Path(self.mktemp()).absolute() / "a folder"
         self.file = self.folder / "pushgw.toml"
 
-    def run_(self, command: Command, *words: str, input: str | None = None) -> Result:
+    def run_(self, command: Command, *words: str, input: str | bytes | None = None) -> Result:
         return CliRunner().invoke(command, words, input=input, obj=CHEAP)
 
-    def right(self, command: Command, *words: str, input: str | None = None) -> str:
+    def right(self, command: Command, *words: str, input: str | bytes | None = None) -> str:
         """What a command prints that has to go well."""
         result = self.run_(command, *words, input=input)
         self.assertEqual(result.exit_code, 0, result.output)
         return result.output
 
-    def wrong(self, command: Command, *words: str, input: str | None = None) -> str:
+    def wrong(self, command: Command, *words: str, input: str | bytes | None = None) -> str:
         """What a command prints that has to fail, with a clear error and no traceback."""
         result = self.run_(command, *words, input=input)
         self.assertIn(result.exit_code, (1, 2), result.output)
@@ -166,10 +167,10 @@ class UserTests(CommandCase):
         self.init("--domain", "example.org")
         self.path = load(self.file).data.accounts
 
-    def user(self, command: str, *words: str, input: str | None = None) -> str:
+    def user(self, command: str, *words: str, input: str | bytes | None = None) -> str:
         return self.right(user, command, *words, "--config", str(self.file), input=input)
 
-    def refused(self, command: str, *words: str, input: str | None = None) -> str:
+    def refused(self, command: str, *words: str, input: str | bytes | None = None) -> str:
         return self.wrong(user, command, *words, "--config", str(self.file), input=input)
 
     def has(self, name: str, password: str) -> bool:
@@ -198,6 +199,7 @@ class UserTests(CommandCase):
             (("ANN", "--password-stdin"), "b", "already"),
             (("bob", "--password-stdin"), "", "empty"),
             (("bob", "--password-stdin"), "x" * 2000, "1024"),
+            (("bob", "--password-stdin"), b"gr\xfcn", "UTF-8"),
             (("bob",), "one\ntwo\n", "match"),
         ):
             self.assertIn(told, re.sub(r"\s+", " ", self.refused("add", *words, input=typed)))

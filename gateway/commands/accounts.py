@@ -1,8 +1,7 @@
-"""C{pushgw user}: who may come in. C{pushgw init} is here for the command line to find."""
+"""C{pushgw user}: who may come in."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,19 +10,12 @@ import click
 from argon2 import PasswordHasher
 from attrs import evolve
 
-from gateway.commands.devices import config_option, read
-from gateway.commands.initial import init
+from gateway.commands.options import config_option, password_stdin_option, read_config, read_password
 from gateway.config import Config
 from gateway.cred.accounts import Account, BadAccounts, load_accounts
 from gateway.cred.editing import add_account, change_account
 from gateway.cred.names import BadName, normal_name
 from gateway.cred.passwords import BadPassword, hashed
-
-__all__ = ["init", "user"]
-
-password_stdin = click.option(
-    "--password-stdin", "from_stdin", is_flag=True, help="Read the password from the first line of the input."
-)
 
 
 @click.group()
@@ -42,18 +34,13 @@ def _explained() -> Iterator[None]:
         raise click.ClickException(f"{error.filename}: {error.strerror}") from error
 
 
-def _ask(from_stdin: bool) -> str:
-    if not from_stdin:
-        password: str = click.prompt("Password", hide_input=True, confirmation_prompt="The same again")
-        return password
-    try:
-        return sys.stdin.buffer.readline().decode().rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise BadPassword("the password is not UTF-8") from error
+def _ask() -> str:
+    password: str = click.prompt("Password", hide_input=True, confirmation_prompt="The same again")
+    return password
 
 
-def _hash(hasher: PasswordHasher | None, from_stdin: bool) -> str:
-    return hashed(_ask(from_stdin), hasher or PasswordHasher())
+def _hash(hasher: PasswordHasher | None, password_stdin: bool) -> str:
+    return hashed(read_password() if password_stdin else _ask(), hasher or PasswordHasher())
 
 
 def _addresses(name: str, config: Config) -> str:
@@ -63,39 +50,39 @@ def _addresses(name: str, config: Config) -> str:
 def _change(file: Path, name: str, change: Callable[[Account], Account | None]) -> str:
     """Change an account; its name as it is written."""
     normal = normal_name(name)
-    change_account(read(file).data.accounts, normal, change)
+    change_account(read_config(file).data.accounts, normal, change)
     return normal
 
 
 @user.command()
 @click.argument("name")
 @config_option
-@password_stdin
+@password_stdin_option
 @click.pass_obj
-def add(hasher: PasswordHasher | None, name: str, file: Path, from_stdin: bool) -> None:
+def add(hasher: PasswordHasher | None, name: str, file: Path, password_stdin: bool) -> None:
     """Add an account.
 
     NAME is a name such as ann, or a whole address such as ann@example.org.
     """
-    config = read(file)
+    config = read_config(file)
     with _explained():
         normal = normal_name(name)
-        add_account(config.data.accounts, Account(normal, _hash(hasher, from_stdin)))
+        add_account(config.data.accounts, Account(normal, _hash(hasher, password_stdin)))
     click.echo(f"Added {normal}. Mail for {_addresses(normal, config)} comes to {config.data.mail / normal}")
 
 
 @user.command()
 @click.argument("name")
 @config_option
-@password_stdin
+@password_stdin_option
 @click.pass_obj
-def password(hasher: PasswordHasher | None, name: str, file: Path, from_stdin: bool) -> None:
+def password(hasher: PasswordHasher | None, name: str, file: Path, password_stdin: bool) -> None:
     """Set the password of an account."""
     with _explained():
-        accounts = load_accounts(read(file).data.accounts)[0]
+        accounts = load_accounts(read_config(file).data.accounts)[0]
         if normal_name(name) not in accounts:
             raise BadAccounts(f"there is no account {normal_name(name)}")
-        stored = _hash(hasher, from_stdin)
+        stored = _hash(hasher, password_stdin)
         normal = _change(file, name, lambda account: evolve(account, stored=stored))
     click.echo(f"{normal} has a new password; devices with the old one are refused")
 
@@ -107,7 +94,7 @@ def remove(name: str, file: Path) -> None:
     """Remove an account; its mail stays."""
     with _explained():
         normal = _change(file, name, lambda account: None)
-    click.echo(f"Removed {normal}. The mail is still in {read(file).data.mail / normal}")
+    click.echo(f"Removed {normal}. The mail is still in {read_config(file).data.mail / normal}")
 
 
 @user.command()
@@ -135,6 +122,6 @@ def enable(name: str, file: Path) -> None:
 def list_accounts(file: Path) -> None:
     """List the accounts."""
     with _explained():
-        accounts = load_accounts(read(file).data.accounts)[0]
+        accounts = load_accounts(read_config(file).data.accounts)[0]
     for name, account in sorted(accounts.items()):
         click.echo(f"{name}  disabled" if account.disabled else name)

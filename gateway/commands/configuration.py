@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from gateway.commands.devices import config_option, read
 from gateway.commands.gateway_socket import Declined, GatewaySocket, NotRunning
+from gateway.commands.options import config_option, read_config
 from gateway.config import render_sample, show
 
 
@@ -20,7 +20,7 @@ def config() -> None:
 @config_option
 def check(file: Path) -> None:
     """Say whether the file is right."""
-    read(file)
+    read_config(file)
     click.echo(f"{file}: right")
 
 
@@ -28,7 +28,7 @@ def check(file: Path) -> None:
 @config_option
 def show_values(file: Path) -> None:
     """Print all values in force, and which of them are defaults."""
-    click.echo(show(read(file)), nl=False)
+    click.echo(show(read_config(file)), nl=False)
 
 
 @config.command()
@@ -44,7 +44,7 @@ def sample(file: Path) -> None:
 def reload(file: Path) -> None:
     """Have the running gateway read configuration, accounts and certificates again."""
     try:
-        wrong = GatewaySocket(read(file).admin.socket).ask("reload")["error"]
+        wrong = GatewaySocket(read_config(file).admin.socket).ask("reload")["error"]
     except NotRunning as error:
         raise click.ClickException(f"no gateway is running (nobody listens on {error})") from error
     except Declined as error:

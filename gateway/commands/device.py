@@ -14,6 +14,7 @@ import click
 from twisted.internet.defer import Deferred
 from twisted.web.iweb import IPolicyForHTTPS
 
+from gateway.commands.options import password_stdin_option, read_password
 from gateway.commands.phone import Settings, Short, run
 from gateway.simulator.collection import SyncWishes
 from gateway.simulator.device import Outcome
@@ -75,7 +76,7 @@ def _names(text: str) -> tuple[str, ...]:
 @click.command()
 @click.argument("url", type=_Converted("url", endpoint_url))
 @click.option("--user", required=True, help="The account to sign in with.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from the first line of standard input.")
+@password_stdin_option
 @click.option("--password-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Read it there.")
 @click.option(
     "--device-id",
@@ -189,7 +190,7 @@ def _password(options: dict[str, Any]) -> str:
     if options["password_stdin"] and options["password_file"]:
         raise click.UsageError("give --password-stdin or --password-file, not both")
     if options["password_stdin"]:
-        return sys.stdin.readline().rstrip("\r\n")
+        return read_password()
     if options["password_file"]:
         lines = options["password_file"].read_text("utf-8").splitlines()
         return str(lines[0]) if lines else ""

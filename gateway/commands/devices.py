@@ -15,26 +15,10 @@ from twisted.python.failure import Failure
 
 from gateway.admin.operations import Operations, Unknown
 from gateway.commands.gateway_socket import Declined, GatewaySocket, NotRunning
-from gateway.config import Config, ConfigError, load
+from gateway.commands.options import config_option, read_config
+from gateway.config import Config
 from gateway.core.policy import Policy
 from gateway.store import CannotOpen, open_store
-
-config_option = click.option(
-    "--config",
-    "file",
-    type=click.Path(path_type=Path),
-    default="pushgw.toml",
-    show_default=True,
-    help="The configuration file.",
-)
-
-
-def read(file: Path) -> Config:
-    """The configuration, or an error that the command line prints."""
-    try:
-        return load(file)
-    except ConfigError as error:
-        raise click.ClickException(str(error)) from error
 
 
 def order(
@@ -118,7 +102,7 @@ def _print_table(rows: list[list[str]]) -> None:
 @click.option("--autd-state", is_flag=True, help="Print the device's Ping parameters as AutdState.xml.")
 def devices(user: str | None, device: str | None, file: Path, as_json: bool, autd_state: bool) -> None:
     """List devices: mode, parked since, heartbeat, folders, last Ping, last sync, versions."""
-    config = read(file)
+    config = read_config(file)
     if autd_state:
         if not user or not device:
             raise click.UsageError("--autd-state wants USER and DEVICE")
@@ -143,7 +127,7 @@ def devices(user: str | None, device: str | None, file: Path, as_json: bool, aut
 @click.option("--account-only", is_flag=True, help="Erase this account only (devices that speak 16.1).")
 def wipe(user: str, device: str, file: Path, cancel: bool, account_only: bool) -> None:
     """Ask for a remote wipe of DEVICE of USER."""
-    config, by = read(file), getpass.getuser()
+    config, by = read_config(file), getpass.getuser()
     if cancel:
         names = (user, device, by)
         order(config, "cancel-wipe", lambda ops: ops.cancel_wipe(*names), user=user, device=device, by=by)
@@ -160,6 +144,6 @@ def wipe(user: str, device: str, file: Path, cancel: bool, account_only: bool) -
 @config_option
 def forget(user: str, device: str, file: Path) -> None:
     """End the partnership with DEVICE of USER: it has to begin anew."""
-    config, by = read(file), getpass.getuser()
+    config, by = read_config(file), getpass.getuser()
     order(config, "forget", lambda ops: ops.forget(user, device, by), user=user, device=device, by=by)
     click.echo(f"{device} of {user} is forgotten.")
