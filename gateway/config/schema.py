@@ -9,7 +9,6 @@ from pathlib import Path
 
 from attrs import Factory, field, frozen
 
-from gateway.config.device_policy import Policy
 from gateway.config.listening import Admin, Data, Https, Smtp
 from gateway.config.option import section, table
 from gateway.config.pushing import NO_POLICY, DirectPush, ModePolicy, Provisioning, User
@@ -60,7 +59,3 @@ class Config:
         if user and user.provisioning:
             return user.provisioning
         return NO_POLICY if name in self.provisioning.exceptions else self.provisioning.policy
-
-    def policy_of(self, name: str) -> Policy | None:
-        """The policy that the devices of a user must apply, or C{None}."""
-        return self.provisioning.policies.get(self.policy_name(name))

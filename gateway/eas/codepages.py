@@ -225,9 +225,6 @@ def _names(namespace: str, names: str) -> tuple[str | None, ...]:
     return tuple(tags)
 
 
-NAMESPACES: tuple[str, ...] = tuple(namespace for namespace, _ in _PAGES)
-"""The namespaces, indexed by page number."""
-
 TAGS: tuple[tuple[str | None, ...], ...] = tuple(_names(*page) for page in _PAGES)
 """C{TAGS[page][token]} is the tag, or C{None} for a token that stands for nothing."""
 

@@ -82,11 +82,6 @@ NAMES: Mapping[int, str] = MappingProxyType(
 """The names of the commands by their codes."""
 
 
-def commands_of(version: Version) -> tuple[str, ...]:
-    """The names of the commands that a version has, in the order in which they are listed."""
-    return tuple(entry.name for entry in COMMANDS.values() if entry.first <= version <= entry.last)
-
-
 def root_of(command: str) -> str | None:
     """The tag of the root of a command, or C{None} if it has none or is not known."""
     entry = COMMANDS.get(command)

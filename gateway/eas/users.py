@@ -40,11 +40,6 @@ def parse_basic(header: bytes | None) -> Basic | None:
     return Basic(user, password)
 
 
-def normalise_user(name: str) -> str:
-    r"""The account behind C{ann}, C{Ann@example.org} and C{DOMAIN\ann}: without a domain, in lower case."""
-    return _split(name)[0]
-
-
 def names_another(asked: str, authenticated: str) -> bool:
     """Whether the User of a query names somebody else than the authenticated user.
 

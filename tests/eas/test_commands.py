@@ -8,7 +8,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.eas.call import Version
 from gateway.eas.codepages import TOKENS
-from gateway.eas.commands import COMMANDS, NAMES, commands_of, root_of, version_of
+from gateway.eas.commands import COMMANDS, NAMES, root_of, version_of
+
+
+def commands_of(version: Version) -> list[str]:
+    """The commands that a version has, in the order in which they are listed."""
+    return [entry.name for entry in COMMANDS.values() if entry.first <= version <= entry.last]
 
 
 class CommandTests(SynchronousTestCase):

@@ -6,7 +6,7 @@ import base64
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gateway.eas.users import Basic, names_another, normalise_user, parse_basic
+from gateway.eas.users import Basic, names_another, parse_basic
 
 
 def basic(pair: bytes) -> bytes:
@@ -52,9 +52,9 @@ class BasicTests(SynchronousTestCase):
 class UserTests(SynchronousTestCase):
     def test_normalise(self) -> None:
         """Domain and case go, in every form; an accent composed or not is the same."""
-        for name in ("ann", "ANN", "Ann@example.org", "EXAMPLE\\Ann", "EXAMPLE\\ann@example.org", " ann "):
-            self.assertEqual(normalise_user(name), "ann")
-        self.assertEqual(normalise_user("Ju\u0308rgen"), normalise_user("jürgen"))
+        for name in ("ann", "ANN", "Ann@example.org", "EXAMPLE\\Ann", "EXAMPLE\\ann@example.org"):
+            self.assertFalse(names_another(name, "ann"), name)
+        self.assertFalse(names_another("Ju\u0308rgen", "jürgen"))
 
     def test_sameUser(self) -> None:
         """No User, and the same name with any domain that is not contradicted, name nobody else."""
