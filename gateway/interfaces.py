@@ -93,7 +93,7 @@ class ILedger(Interface):
         """The answer that carried this key was written to a live connection. Folder 0 is the hierarchy."""
 
     def done(intents: Sequence[int]) -> Deferred[None]:
-        """Strike out intents that were carried out."""
+        """Strike out intents that were carried out; if that fails, the next L{flush} does it."""
 
     def pending() -> Deferred[list[Intent]]:
         """The intents that were not carried out before the last stop."""
@@ -102,7 +102,7 @@ class ILedger(Interface):
         """Forget removal rows that no live key needs or that are older than C{before}; how many went."""
 
     def flush() -> Deferred[None]:
-        """Write what is collected in memory (keys given, devices seen)."""
+        """Write what is collected in memory (keys given, intents struck out)."""
 
 
 class IDevices(Interface):
@@ -131,7 +131,8 @@ class IMailbox(Interface):
         """The message, RFC 5322 bytes as stored. Fails with L{ItemGone}."""
 
     def carry_out(intents: Sequence[Intent]) -> Deferred[list[int]]:
-        """Do what the intents say; the ids of those that are done (also those whose item is gone)."""
+        """Do what the intents say; the ids of those that are done (also those whose item is gone), and of earlier
+        ones that had to be done before."""
 
     def deliver(user: str, message: bytes) -> Deferred[None]:
         """Put a new message into the user's Inbox; fired when it is on disk."""

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from gateway.interfaces import ILedger
 from gateway.model import Intent
-from gateway.sources.files import MailFiles
+from gateway.sources.files import MailFiles, names_of
 from gateway.sources.work import Work
 
 AGAIN = 60.0
@@ -33,20 +33,30 @@ class Carrier:
     _timer: IDelayedCall | None = field(default=None, init=False)
 
     async def carry_out(self, intents: Sequence[Intent]) -> list[int]:
-        """Do what the intents say; the ids of those that are done. The others are tried again by and by."""
-        done, astray = await self.run(self.files.carry_out, intents)
-        finished = set(done)
-        for intent in intents:
-            if intent.id in finished:
-                self._undone.pop(intent.id, None)
-            else:
-                self._undone[intent.id] = intent
-        if astray:
-            await self.ledger.done(done)  # as long as they are pending, their mails are not seen where they are
-            for user, path in astray:
-                self.astray(user, path)
-        self._arm()
+        """Do what the intents say; the ids of those that are done. The others are tried again by and by.
+
+        What failed before at the same mails is done first, and its ids are among those.
+        """
+        todo = [*self._before(intents), *intents]
+        self._undone.update((intent.id, intent) for intent in todo)
+        try:
+            done, astray = await self.run(self.files.carry_out, todo)
+            for id in done:
+                self._undone.pop(id, None)
+            if astray:
+                await self.ledger.done(done)  # as long as they are pending, their mails are not seen where they are
+                for user, path in astray:
+                    self.astray(user, path)
+        finally:
+            self._arm()
         return list(done)
+
+    def _before(self, intents: Sequence[Intent]) -> list[Intent]:
+        if not self._undone:
+            return []
+        names = {name for intent in intents for name in names_of(intent)}
+        ids = {intent.id for intent in intents}
+        return [one for one in self._undone.values() if one.id not in ids and not names.isdisjoint(names_of(one))]
 
     async def finish(self, intents: Sequence[Intent]) -> None:
         """Carry out and strike out."""

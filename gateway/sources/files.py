@@ -29,6 +29,15 @@ LETTERS = tuple(
 INDEXES = 4
 TRIES = 3
 
+Name = tuple[str, str, str]
+"""A mail by user, path of the folder, and base."""
+
+
+def names_of(intent: Intent) -> set[Name]:
+    """The mail that an intent is about, under its name before and afterwards."""
+    before = (intent.user, intent.path, intent.name)
+    return {before, (intent.user, intent.to, intent.to_name)} if intent.kind is IntentKind.MOVE else {before}
+
 
 @frozen
 class Index:
@@ -84,6 +93,11 @@ class MailFiles:
         """Where the mail with that base lies now, or C{None}. Raises L{OSError}, also if there is no such folder."""
         if not is_clean(base):
             return None
+        # Names are tried one after another: a mail that is renamed meanwhile can be missed, but hardly twice.
+        where = self._looked_up(user, path, base, state)
+        return where or self._looked_up(user, path, base, state)
+
+    def _looked_up(self, user: str, path: str, base: str, state: str | None) -> Location | None:
         with self.root.directory(user, path, "new") as new:
             if state is None and _there(base, new):
                 return "new", base
@@ -124,7 +138,7 @@ class MailFiles:
         return ("new", odd) if odd else None
 
     def carry_out(self, intents: Sequence[Intent]) -> tuple[list[int], set[tuple[str, str]]]:
-        """Do what the intents say, in order, and have it on disk.
+        """Do what the intents say, in order, and have it on disk; what follows a failure at the same mail waits.
 
         The ids of those that are done, also because there is nothing left to do; and the folders (user, path) that
         do not hold what they should, because a mail could not go where it was to go.
@@ -132,12 +146,17 @@ class MailFiles:
         done: list[int] = []
         touched: set[tuple[str, str, str]] = set()
         astray: set[tuple[str, str]] = set()
+        failed: set[Name] = set()
         for intent in intents:
+            if not failed.isdisjoint(names_of(intent)):
+                failed |= names_of(intent)
+                continue
             try:
                 if not self._carried_out(intent, touched):
                     astray.add((intent.user, intent.path))
                 done.append(intent.id)
             except OSError as error:
+                failed |= names_of(intent)
                 self.log.error(
                     "{kind} of a mail of {user} in {path!r} failed and will be tried again: {error}",
                     kind=intent.kind.value,

@@ -9,6 +9,7 @@ from typing import Any
 from attrs import define, field
 from sqlalchemy import URL, Connection, bindparam, select
 from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 import gateway.store.compaction as compaction
@@ -79,6 +80,7 @@ class Store:
     seconds: Callable[[], float] = time.time
     epoch: str = field(init=False)
     _given: given.Given = field(factory=given.Given, init=False)
+    _unstruck: set[int] = field(factory=set, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.epoch = self.database.reading(lambda connection: str(connection.execute(_EPOCH).scalar_one()))
@@ -142,7 +144,12 @@ class Store:
 
     def done(self, intents_done: Sequence[int]) -> Deferred[None]:
         """See L{ILedger}."""
-        return self.database.write(intents.done, intents_done)
+        done = self.database.write(intents.done, intents_done)
+        return done.addErrback(self._strike_later, intents_done)
+
+    def _strike_later(self, failure: Failure, ids: Sequence[int]) -> Failure:
+        self._unstruck.update(ids)
+        return failure
 
     def pending(self) -> Deferred[list[Intent]]:
         """See L{ILedger}."""
@@ -158,11 +165,15 @@ class Store:
 
     def flush(self) -> Deferred[None]:
         """See L{ILedger}."""
-        waiting = self._given.waiting()
-        if not waiting:
+        waiting, unstruck = self._given.waiting(), sorted(self._unstruck)
+        if not waiting and not unstruck:
             return succeed(None)
-        written = self.database.write(given.mark, waiting)
-        return written.addCallback(lambda _: self._given.written(waiting))
+
+        def written(_: None) -> None:
+            self._given.written(waiting)
+            self._unstruck.difference_update(unstruck)
+
+        return self.database.write(_flush, waiting, unstruck).addCallback(written)
 
     def device(self, key: DeviceKey) -> Deferred[Device | None]:
         """See L{IDevices}."""
@@ -188,6 +199,11 @@ class Store:
     def close(self) -> None:
         """Close the database, after the last Deferred has fired."""
         self.database.close()
+
+
+def _flush(connection: Connection, counters: Mapping[given.Place, int], struck: Sequence[int]) -> None:
+    given.mark(connection, counters)
+    intents.done(connection, struck)
 
 
 def _items(connection: Connection, user: str, ids: Sequence[int]) -> list[Item]:

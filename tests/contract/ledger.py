@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import fail
 from zope.interface.verify import verifyObject
 
-from gateway.interfaces import ILedger
+from gateway.interfaces import BackendDown, ILedger
 from gateway.model import Amend, Change, Found, IntentKind, Remove, SyncOutcome
 from tests.contract.store import DAY, INBOX, NOW, WORK, StoreCase
 
@@ -167,6 +168,19 @@ class IntentContract(StoreCase):
         outcome = self.ask(Remove(id))
         self.store = self.restart()
         self.assertEqual(self.result(self.store.pending()), list(outcome.intents))
+
+    def test_struckOutLater(self) -> None:
+        """What was done but could not be struck out is struck out by the next flush: as long as it is pending, what
+        others do to that mail is not seen."""
+        [id] = self.deliver("a")
+        [intent] = self.ask(Amend(id, add="S")).intents
+        run, self.store.database.run = self.store.database.run, lambda *work: fail(BackendDown("locked"))
+        self.failureResultOf(self.store.done([intent.id]), BackendDown)
+        self.failureResultOf(self.store.flush(), BackendDown)
+        self.store.database.run = run
+        self.assertEqual(self.result(self.store.pending()), [intent])
+        self.result(self.store.flush())
+        self.assertEqual(self.result(self.store.pending()), [])
 
     def test_echoOfPendingFlags(self) -> None:
         """A file seen before its letters were changed is no news, and other letters on it are."""

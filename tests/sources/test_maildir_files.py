@@ -253,6 +253,42 @@ class ManyIntentsTests(FileTests):
         self.assertEqual(done, [2])
         self.assertEqual(self.names(), ["cur/2.h:2,S", "new/1.h"])
 
+    def test_afterAFailure(self) -> None:
+        """What is to be done to a mail after something that failed waits for that, also under the mail's new name;
+        other mails do not wait."""
+        self.boxes.write("cur/1.h:2,")
+        self.boxes.write("cur/2.h:2,")
+        rename = os.rename
+
+        def refuse(source: str, *args: object, **more: object) -> None:
+            if source.startswith("1.h"):
+                raise OSError(errno.EDQUOT, "no room")
+            rename(source, *args, **more)
+
+        self.patch(os, "rename", refuse)
+        intents = (
+            Intent(1, "alice", MOVE, "", "1.h", to=".Trash", to_name="3.h"),
+            Intent(2, "alice", DELETE, ".Trash", "3.h"),
+            Intent(3, "alice", FLAGS, "", "2.h", add="S"),
+        )
+        self.assertEqual(self.do(*intents), ([3], set()))
+        self.patch(os, "rename", rename)
+        self.assertEqual(self.do(*intents), ([1, 2, 3], set()))
+        self.assertEqual((self.names(), self.names(self.trash)), (["cur/2.h:2,S"], []))
+
+    def test_missedOnce(self) -> None:
+        """A mail that is renamed in just the moment in which it is looked for is there all the same."""
+        self.boxes.write("cur/1.h:2,S")
+        access, asked = os.access, []
+
+        def blink(name: str, *args: object, **more: object) -> bool:
+            asked.append(name)
+            return len(asked) > 70 and access(name, *args, **more)
+
+        self.patch(os, "access", blink)
+        self.patch(os, "listdir", lambda directory: [])
+        self.assertEqual(self.files.read("alice", "", "1.h", ""), b"Subject: x\n\nx\n")
+
     def test_renamedMeanwhile(self) -> None:
         """A mail that another program renames in between is found under its new name."""
         file = self.boxes.write("cur/1.h:2,")

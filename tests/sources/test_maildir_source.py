@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, execute, fail
+from twisted.internet.defer import Deferred, execute, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -981,6 +981,25 @@ class IntentTests(SourceTests):
         self.boxes.turn(60.0)
         self.assertEqual(list((self.inbox / "new").iterdir()), [])
         self.assertIn("done", self.ledger.calls)
+
+    def test_brokenIsTriedAgain(self) -> None:
+        """What could not be tried at all, or not be brought to the disk, is tried again later too."""
+        intent = Intent(1, USER, IntentKind.DELETE, "", M1)
+        real, self.source._carrier.run = self.source._carrier.run, lambda *work: fail(OSError("the disk is on fire"))
+        self.failureResultOf(self.source.carry_out([intent]), OSError)
+        self.source._carrier.run = real
+        self.boxes.turn(60.0)
+        self.assertEqual(list((self.inbox / "new").iterdir()), [])
+
+    def test_inOrder(self) -> None:
+        """What failed is done before what is to be done to the same mail next."""
+        first = Intent(1, USER, IntentKind.FLAGS, "", M1, add="S")
+        second = Intent(2, USER, IntentKind.FLAGS, "", M1, remove="S")
+        real, self.source._carrier.run = self.source._carrier.run, lambda *work: succeed(([], set()))
+        self.assertEqual(self.successResultOf(self.source.carry_out([first])), [])
+        self.source._carrier.run = real
+        self.assertEqual(self.successResultOf(self.source.carry_out([second])), [1, 2])
+        self.assertEqual([file.name for file in (self.inbox / "cur").iterdir()], [f"{M1}:2,"])
 
     def test_astray(self) -> None:
         """A mail that cannot go to its folder, because that is gone, is found where it stayed."""
