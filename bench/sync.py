@@ -11,24 +11,16 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, execute
+from twisted.internet.defer import execute
 
 from bench.gateway import progress, report
 from gateway.model import DeviceKey, FolderType, Found, FoundFolder, SyncRequest
 from gateway.store import Store, counted, open_store
+from tests.stores import result_of
 
 SIZES = (100, 10_000, 100_000)
 TIMES = 100
 PHONE = DeviceKey("ann", "phone")
-
-
-def result(done: Deferred[Any]) -> Any:
-    """What has fired."""
-    results: list[Any] = []
-    done.addBoth(results.append)
-    if hasattr(results[0], "raiseException"):
-        results[0].raiseException()
-    return results[0]
 
 
 @define(eq=False)
@@ -43,13 +35,13 @@ class Folder:
 
     def fill(self) -> None:
         """Record the mails, and give them to the phone."""
-        folders, _ = result(self.store.record_hierarchy("ann", [FoundFolder("", "Inbox", FolderType.INBOX)]))
+        folders, _ = result_of(self.store.record_hierarchy("ann", [FoundFolder("", "Inbox", FolderType.INBOX)]))
         self.id = folders[0].id
         now = int(time.time())
         for first in range(0, self.size, 5000):
             found = [Found(f"m{n}", "", now - n) for n in range(first, min(first + 5000, self.size))]
-            result(self.store.record({self.id: (found, [])}))
-        hierarchy = result(self.store.sync_folders(PHONE, "0"))
+            result_of(self.store.record({self.id: (found, [])}))
+        hierarchy = result_of(self.store.sync_folders(PHONE, "0"))
         self.store.given(PHONE, 0, hierarchy.key)
         self.sync(512)
         while self.sync(512).more:
@@ -59,7 +51,7 @@ class Folder:
         """One Sync of the folder."""
         self._count += 1
         request = SyncRequest(self.key, b"%d" % self._count, int(time.time()), window, get_changes=self.key != "0")
-        outcome = result(self.store.sync(PHONE, self.id, request))
+        outcome = result_of(self.store.sync(PHONE, self.id, request))
         self.key = outcome.key
         self.store.given(PHONE, self.id, self.key)
         return outcome
@@ -67,7 +59,7 @@ class Folder:
     def deliver(self) -> None:
         """One more mail."""
         self._count += 1
-        result(self.store.record({self.id: ([Found(f"new{self._count}", "", int(time.time()))], [])}))
+        result_of(self.store.record({self.id: ([Found(f"new{self._count}", "", int(time.time()))], [])}))
 
 
 def timed(work: Callable[[], object], before: Callable[[], object]) -> float:
@@ -92,9 +84,9 @@ def measure(size: int) -> dict[str, float]:
         with counted(store.database.engine) as sync_statements:
             assert len(folder.sync().batch) == 1
         with counted(store.database.engine) as look_statements:
-            result(store.look(PHONE, [folder.id], False))
+            result_of(store.look(PHONE, [folder.id], False))
         sync = timed(folder.sync, folder.deliver)
-        look = timed(lambda: result(store.look(PHONE, [folder.id], False)), lambda: None)
+        look = timed(lambda: result_of(store.look(PHONE, [folder.id], False)), lambda: None)
         store.close()
         return {
             "sync_cpu_ms": round(sync, 3),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from attrs import define, field
 from twisted.cred.error import UnauthorizedLogin
@@ -29,7 +30,7 @@ from gateway.eas.ping import Ping, PingLimits
 from gateway.element import Element
 from gateway.interfaces import IAuthenticator
 from gateway.model import Device, DeviceKey, FolderType, Found, FoundFolder, SyncRequest
-from tests.stores import new_store
+from tests.stores import new_store, result_of
 
 WBXML = "application/vnd.ms-sync.wbxml"
 EPOCH = 1_700_000_000
@@ -170,19 +171,15 @@ class World:
     def gate(self, call: Call, device: Device) -> None:
         """Everybody may pass."""
 
-    def result(self, done: Deferred[object]) -> object:
+    def result(self, done: Deferred[Any]) -> Any:
         """What a Deferred of the store has fired with."""
-        results: list[object] = []
-        done.addBoth(results.append)
-        if isinstance(results[0], Failure):
-            results[0].raiseException()
-        return results[0]
+        return result_of(done)
 
     # What happens at the source.
 
     def mailbox(self, user: str = "ann") -> dict[str, int]:
         """Make the folders of a user; their ids by path."""
-        folders, changes = self.result(self.store.record_hierarchy(user, FOLDERS))  # type: ignore[misc]
+        folders, changes = self.result(self.store.record_hierarchy(user, FOLDERS))
         for change in changes:
             self.board.changed(change)
         return {folder.path: folder.id for folder in folders}
@@ -190,7 +187,7 @@ class World:
     def found(self, folder: int, *names: str, state: str = "", gone: Sequence[str] = ()) -> None:
         """Have items be found in a folder, or gone from it."""
         found = [Found(name, state, self.now()) for name in names]
-        self.board.changed(*self.result(self.store.record({folder: (found, list(gone))})))  # type: ignore[misc]
+        self.board.changed(*self.result(self.store.record({folder: (found, list(gone))})))
 
 
 @define(eq=False, slots=False)
@@ -253,7 +250,7 @@ class Phone:
         """Bring hierarchy and folders up to date in the ledger, as FolderSync and Sync would."""
         world, key = self.world, self.key
         outcome = world.result(world.store.sync_folders(key, self.hierarchy_key))
-        self.hierarchy_key = outcome.key  # type: ignore[attr-defined]
+        self.hierarchy_key = outcome.key
         world.store.given(key, 0, self.hierarchy_key)
         for folder in folders:
             more = True
@@ -261,9 +258,9 @@ class Phone:
                 now, asked = world.now(), self.keys.get(folder, "0")
                 request = SyncRequest(asked, str(world.clock.seconds()).encode(), now, get_changes=asked != "0")
                 done = world.result(world.store.sync(key, folder, request))
-                self.keys[folder] = done.key  # type: ignore[attr-defined]
-                world.store.given(key, folder, done.key)  # type: ignore[attr-defined]
-                more = asked == "0" or done.more  # type: ignore[attr-defined]
+                self.keys[folder] = done.key
+                world.store.given(key, folder, done.key)
+                more = asked == "0" or done.more
         world.ping.levels.forget(key)
 
     @property

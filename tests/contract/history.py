@@ -11,8 +11,6 @@ from random import Random
 from typing import Any
 
 from attrs import define, evolve, field
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from gateway.model import (
     Amend,
@@ -31,19 +29,11 @@ from gateway.model import (
     SyncOutcome,
     SyncRequest,
 )
+from tests.stores import result_of
 
 DAY = 24 * 3600
 DAYS = {0: 100_000, 1: 1, 2: 3, 3: 7, 4: 14, 5: 30, 6: 90, 7: 180}
 WINDOWS = (1, 2, 3, 5, 10, 10_000)
-
-
-def result(deferred: Deferred[Any]) -> Any:
-    """What a Deferred that has fired holds."""
-    values: list[Any] = []
-    deferred.addBoth(values.append)
-    if isinstance(values[0], Failure):
-        values[0].raiseException()
-    return values[0]
 
 
 @define(eq=False)
@@ -95,7 +85,7 @@ class World:
     def begin(self, phones: int) -> None:
         """Make the folders and the phones."""
         found = [FoundFolder("", "Inbox", FolderType.INBOX), FoundFolder(".Trash", "Trash", FolderType.DELETED)]
-        folders, _ = result(self.ledger.record_hierarchy("ann", found))
+        folders, _ = result_of(self.ledger.record_hierarchy("ann", found))
         self.paths = {one.path: one.id for one in folders}
         self.inbox, self.trash = self.paths[""], self.paths[".Trash"]
         self.disk = {self.inbox: {}, self.trash: {}}
@@ -129,7 +119,7 @@ class World:
     # What the mail server and other programs do.
 
     def record(self, folder: int, found: list[Found], gone: list[str]) -> None:
-        self.reported(result(self.ledger.record({folder: (found, gone)})))
+        self.reported(result_of(self.ledger.record({folder: (found, gone)})))
         self.live = None
 
     def reported(self, changes: Any) -> None:
@@ -189,7 +179,7 @@ class World:
     def rescan(self) -> None:
         """The source lists a folder completely and reports what is there and what is not."""
         folder = self.random.choice([self.inbox, self.trash])
-        known = result(self.ledger.listing(folder))
+        known = result_of(self.ledger.listing(folder))
         gone = [name for name in known if name not in self.disk[folder]]
         self.record(folder, [self._found(folder, name) for name in self.disk[folder]], gone)
 
@@ -208,7 +198,7 @@ class World:
                 self.received[intent.to_name] = self.received[intent.name]
             else:
                 del here[intent.name]
-        result(self.ledger.done([intent.id for intent in self.undone]))
+        result_of(self.ledger.done([intent.id for intent in self.undone]))
         gone = [intent for intent in self.undone if intent.kind is IntentKind.MOVE]
         self.undone = []
         for intent in gone:
@@ -225,16 +215,16 @@ class World:
 
     def compact(self) -> None:
         """Removal rows that no key needs are forgotten, and old ones if the history allows it."""
-        result(self.ledger.compact(self.now - 10 * DAY if self.aged else 0))
+        result_of(self.ledger.compact(self.now - 10 * DAY if self.aged else 0))
 
     def flush(self) -> None:
         """The keys given are written down."""
-        result(self.ledger.flush())
+        result_of(self.ledger.flush())
 
     def start_again(self) -> None:
         """The process is killed and started again."""
         self.ledger = self.restart()
-        pending = result(self.ledger.pending())
+        pending = result_of(self.ledger.pending())
         assert pending == self.undone, (pending, self.undone)
 
     # What the phones do.
@@ -317,7 +307,7 @@ class World:
         return Amend(id, add, remove)
 
     def send(self, collection: Collection, request: SyncRequest) -> SyncOutcome:
-        outcome: SyncOutcome = result(
+        outcome: SyncOutcome = result_of(
             self.ledger.sync(collection.device, collection.folder, evolve(request, now=self.now))
         )
         self.live = None
@@ -330,7 +320,7 @@ class World:
             return None
         if collection.lost is not None and collection.lost.commands:
             return None
-        status, count = result(
+        status, count = result_of(
             self.ledger.estimate(collection.device, collection.folder, collection.key, request.options, self.now)
         )
         return count if status == 1 else None
@@ -379,7 +369,7 @@ class World:
             assert not self.news(collection), (collection, outcome)
         if outcome.level:
             self.equal(collection)
-            looked = result(self.ledger.look(collection.device, [collection.folder], False))
+            looked = result_of(self.ledger.look(collection.device, [collection.folder], False))
             assert looked.folders[collection.folder].number == outcome.level, (looked, outcome)
         refiltered = request.options is not None and not request.get_changes
         if calm and not outcome.results and not outcome.more and not refiltered:
@@ -388,11 +378,11 @@ class World:
     def window(self, folder: int, filter: int = 0) -> dict[int, str]:
         """What a phone should hold: the window of what is live."""
         if self.live is None:
-            items = result(self.ledger.items("ann", range(1, self.serial * 6 + 10)))
+            items = result_of(self.ledger.items("ann", range(1, self.serial * 6 + 10)))
             self.live = {item.id: item for item in items}
             for place in self.disk:
                 names = {item.name: item.state for item in items if item.folder == place}
-                assert result(self.ledger.listing(place)) == names
+                assert result_of(self.ledger.listing(place)) == names
         edge = self.now - DAYS[filter] * DAY
         live = self.live.values()
         return {item.id: item.state for item in live if item.folder == folder and item.received >= edge}
@@ -402,7 +392,7 @@ class World:
         assert collection.held == window, (collection, window)
 
     def news(self, collection: Collection) -> bool:
-        looked = result(self.ledger.look(collection.device, [collection.folder], False)).folders[collection.folder]
+        looked = result_of(self.ledger.look(collection.device, [collection.folder], False)).folders[collection.folder]
         assert looked.standing is not Standing.UNKNOWN
         return looked.news or looked.standing is Standing.UNSYNCED
 
@@ -424,10 +414,10 @@ class World:
         """The network is fine again and everybody synchronises: each holds exactly its window, and no more is new."""
         self.carry_out()
         for folder, files in self.disk.items():
-            known = result(self.ledger.listing(folder))
+            known = result_of(self.ledger.listing(folder))
             gone = [name for name in known if name not in files]
             self.record(folder, [self._found(folder, name) for name in files], gone)
-            assert result(self.ledger.listing(folder)) == files
+            assert result_of(self.ledger.listing(folder)) == files
         for place in range(len(self.collections)):
             self.settle(place)
         for collection in self.collections:

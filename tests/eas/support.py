@@ -9,7 +9,6 @@ from typing import Any
 
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from gateway.eas import wbxml
 from gateway.eas.call import Answer, Call, Refused, Version
@@ -17,7 +16,7 @@ from gateway.element import Element
 from gateway.model import DeviceKey, FolderType, Found, FoundFolder
 from gateway.store import Store
 from gateway.testing import MemoryMailbox, Reports
-from tests.stores import new_store
+from tests.stores import new_store, result_of
 
 NOW = 1_714_550_400  # 2024-05-01T08:00:00Z
 ANN = DeviceKey("ann", "phone")
@@ -38,17 +37,6 @@ VECTORS: dict[str, bytes] = {
 def decoded(name: str) -> Element:
     """The document of a vector."""
     return wbxml.decode(VECTORS[name])
-
-
-def result_of(work: Coroutine[Deferred[Any], Any, Any] | Deferred[Any]) -> Any:
-    """What comes of it; it must come at once."""
-    results: list[Any] = []
-    done = work if isinstance(work, Deferred) else Deferred.fromCoroutine(work)
-    done.addBoth(results.append)
-    assert results, "no result yet"
-    if isinstance(results[0], Failure):
-        results[0].raiseException()
-    return results[0]
 
 
 def refused(work: Coroutine[Deferred[Any], Any, Any]) -> Refused:

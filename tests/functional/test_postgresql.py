@@ -18,9 +18,10 @@ from gateway.store.database import Database, make_engine
 from gateway.store.rows import next_numbers
 from gateway.store.schema import item, metadata
 from tests.contract import commands, compaction, devices, hierarchy, keys, ledger, looks, windows
-from tests.contract.history import World, result
+from tests.contract.history import World
 from tests.postgresql import cluster, missing
 from tests.store.test_schema import differences
+from tests.stores import result_of
 
 skip = missing()
 
@@ -139,14 +140,14 @@ class SeveralClientsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.store = emptied(lambda: 1_700_000_000)
         found = [FoundFolder("", "Inbox", FolderType.INBOX), FoundFolder(".A", "A", FolderType.USER_MAIL)]
-        self.inbox, self.other = (one.id for one in result(self.store.record_hierarchy("ann", found))[0])
+        self.inbox, self.other = (one.id for one in result_of(self.store.record_hierarchy("ann", found))[0])
 
     def record(self, name: str, folder: int | None = None) -> Any:
-        return result(self.store.record({folder or self.inbox: ([Found(name, "", 1_700_000_000)], [])}))
+        return result_of(self.store.record({folder or self.inbox: ([Found(name, "", 1_700_000_000)], [])}))
 
     def sync(self, key: str, device: DeviceKey = ANN) -> Any:
         request = SyncRequest(key, name_of(key), 1_700_000_000, get_changes=key != "0")
-        return result(self.store.sync(device, self.inbox, request))
+        return result_of(self.store.sync(device, self.inbox, request))
 
     def test_waitsForTheSmallerNumber(self) -> None:
         """Who comes second waits: neither a record nor a Sync passes a number that is not committed yet."""
@@ -167,12 +168,12 @@ class SeveralClientsTests(SynchronousTestCase):
                 one.join(0.3)
             self.assertEqual(outcomes, [])
             self.record("elsewhere", self.other)
-            self.assertEqual(result(self.store.look(ANN, [self.inbox], False)).folders[self.inbox].number, 0)
+            self.assertEqual(result_of(self.store.look(ANN, [self.inbox], False)).folders[self.inbox].number, 0)
         for one in late:
             one.join(30)
         slow.dispose()
         self.assertEqual(len(outcomes), 2)
-        numbers = {one.name: one.number for one in result(self.store.items("ann", range(1, 100)))}
+        numbers = {one.name: one.number for one in result_of(self.store.items("ann", range(1, 100)))}
         self.assertLess(numbers["slow"], numbers["quick"])
 
     def test_lookSeesOneState(self) -> None:
@@ -181,9 +182,9 @@ class SeveralClientsTests(SynchronousTestCase):
         self.record("a")
         key = self.sync(key).key
         self.store.given(ANN, self.inbox, key)
-        [a] = result(self.store.items("ann", range(1, 100)))
+        [a] = result_of(self.store.items("ann", range(1, 100)))
         request = SyncRequest(key, b"own", 1_700_000_000, get_changes=False, commands=(Amend(a.id, add="S"),))
-        self.store.given(ANN, self.inbox, result(self.store.sync(ANN, self.inbox, request)).key)
+        self.store.given(ANN, self.inbox, result_of(self.store.sync(ANN, self.inbox, request)).key)
         other = Store(Database(make_engine(shared().url), execute))
         statements: list[str] = []
 
@@ -191,14 +192,14 @@ class SeveralClientsTests(SynchronousTestCase):
             statements.append(statement)
             if "EXISTS" in statement:
                 found = [Found("late", "", 1_700_000_000)]
-                result(other.record({self.inbox: (found, [])}))
+                result_of(other.record({self.inbox: (found, [])}))
 
         event.listen(shared(), "before_cursor_execute", between)
-        looked = result(self.store.look(ANN, [self.inbox], False)).folders[self.inbox]
+        looked = result_of(self.store.look(ANN, [self.inbox], False)).folders[self.inbox]
         event.remove(shared(), "before_cursor_execute", between)
         other.close()
         self.assertEqual((len(statements), looked.number, looked.news), (2, 2, False))
-        self.assertTrue(result(self.store.look(ANN, [self.inbox], False)).folders[self.inbox].news)
+        self.assertTrue(result_of(self.store.look(ANN, [self.inbox], False)).folders[self.inbox].news)
 
     def test_writersAndReaders(self) -> None:
         """While two write and a device synchronises, it gets each mail once, and misses none."""
@@ -236,7 +237,7 @@ class SeveralClientsTests(SynchronousTestCase):
         answers: list[Any] = []
         talking = thread(lambda: answers.append(self.sync(key)))
         talking.start()
-        result(self.store.forget(ANN))
+        result_of(self.store.forget(ANN))
         talking.join(30)
         [answer] = answers
         self.assertEqual(self.sync(answer.key if answer.status == 1 else key).status, 3)

@@ -11,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.model import DeviceKey, FolderType, Found, FoundFolder, SyncRequest
 from gateway.store import Store, open_store
-from tests.contract.history import World, result
-from tests.stores import new_store
+from tests.contract.history import World
+from tests.stores import new_store, result_of
 
 PHONE = DeviceKey("ann", "phone")
 NOW = 1_700_000_000
@@ -52,16 +52,16 @@ class LargeFolderTests(SynchronousTestCase):
         self.serial = 0
 
     def folder(self, user: str, size: int) -> int:
-        [inbox], _ = result(self.store.record_hierarchy(user, [FoundFolder("", "Inbox", FolderType.INBOX)]))
+        [inbox], _ = result_of(self.store.record_hierarchy(user, [FoundFolder("", "Inbox", FolderType.INBOX)]))
         # In an order that is not that of their times.
         found = [Found(f"m{n}", "", NOW - (n * 7919) % size) for n in range(size)]
-        result(self.store.record({inbox.id: (found, [])}))
+        result_of(self.store.record({inbox.id: (found, [])}))
         return inbox.id
 
     def sync(self, device: DeviceKey, folder: int, key: str, window: int = 512) -> Any:
         self.serial += 1
         request = SyncRequest(key, b"%d" % self.serial, NOW, window=window, get_changes=key != "0")
-        return result(self.store.sync(device, folder, request))
+        return result_of(self.store.sync(device, folder, request))
 
     def test_newestFirst(self) -> None:
         """A first Sync brings the newest mails first, each once, and a mail that comes meanwhile before the rest."""
@@ -69,7 +69,7 @@ class LargeFolderTests(SynchronousTestCase):
         outcome = self.sync(PHONE, folder, self.sync(PHONE, folder, "0").key)
         times = [row.item.received for row in outcome.batch]
         self.assertEqual(times, [NOW - n for n in range(512)])
-        result(self.store.record({folder: ([Found("new", "", NOW - 5)], [])}))
+        result_of(self.store.record({folder: ([Found("new", "", NOW - 5)], [])}))
         seen = {row.id for row in outcome.batch}
         outcome = self.sync(PHONE, folder, outcome.key)
         self.assertEqual(outcome.batch[0].item.name, "new")
@@ -95,8 +95,8 @@ class LargeFolderTests(SynchronousTestCase):
             key, spent = outcome.key, []
             for n in range(60):
                 before = time.process_time()
-                result(self.store.record({folder: ([Found(f"new{n}", "", NOW)], [])}))
-                looked = result(self.store.look(device, [folder], False))
+                result_of(self.store.record({folder: ([Found(f"new{n}", "", NOW)], [])}))
+                looked = result_of(self.store.look(device, [folder], False))
                 outcome = self.sync(device, folder, key)
                 spent.append(time.process_time() - before)
                 key = outcome.key

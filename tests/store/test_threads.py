@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from gateway.interfaces import BackendDown
 from gateway.model import DeviceKey, FolderType, Found, FoundFolder, SyncRequest
 from gateway.store import Store, open_store
-from tests.contract.history import result
+from tests.stores import result_of
 
 PHONE = DeviceKey("ann", "phone")
 NOW = 1_700_000_000
@@ -27,11 +27,11 @@ class ThreadTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.store = open_store(self.url or f"sqlite:///{self.mktemp()}", execute, lambda: NOW)
         self.addCleanup(self.store.close)
-        self.inbox = result(self.store.record_hierarchy("ann", [INBOX]))[0][0].id
+        self.inbox = result_of(self.store.record_hierarchy("ann", [INBOX]))[0][0].id
 
     def sync(self, key: str) -> Any:
         request = SyncRequest(key, key.encode(), NOW, get_changes=key != "0")
-        return result(self.store.sync(PHONE, self.inbox, request))
+        return result_of(self.store.sync(PHONE, self.inbox, request))
 
     def test_allAtOnce(self) -> None:
         """While three write and others look, a device gets each mail exactly once, and the numbers have no gap."""
@@ -47,10 +47,10 @@ class ThreadTests(SynchronousTestCase):
                 failures.append(error)
 
         def write(who: str) -> Any:
-            return lambda n: result(self.store.record({self.inbox: ([Found(f"{who}{n}", "", NOW)], [])}))
+            return lambda n: result_of(self.store.record({self.inbox: ([Found(f"{who}{n}", "", NOW)], [])}))
 
         def look(n: int) -> None:
-            result(self.store.look(PHONE, [self.inbox], False))
+            result_of(self.store.look(PHONE, [self.inbox], False))
 
         works = [write("a"), write("b"), write("c"), look]
         threads = [Thread(target=many, args=(work,)) for work in works]
@@ -66,7 +66,7 @@ class ThreadTests(SynchronousTestCase):
             thread.join(10)
         self.assertEqual(failures, [])
         self.assertEqual(sorted(got), sorted(f"{who}{n}" for who in "abc" for n in range(15)))
-        numbers = sorted(item.number for item in result(self.store.items("ann", range(1, 100))))
+        numbers = sorted(item.number for item in result_of(self.store.items("ann", range(1, 100))))
         self.assertEqual(numbers, list(range(1, 46)))
 
 
@@ -89,7 +89,7 @@ class TroubleTests(SynchronousTestCase):
     def test_backendDown(self) -> None:
         """What cannot be asked is L{BackendDown}, in reading and in writing."""
         store = self.broken()
-        result(store.record_hierarchy("ann", [INBOX]))
+        result_of(store.record_hierarchy("ann", [INBOX]))
         self.failureResultOf(store.look(PHONE, [1], False), BackendDown)
         self.failureResultOf(store.sync_folders(PHONE, "0"), BackendDown)
 
@@ -97,4 +97,4 @@ class TroubleTests(SynchronousTestCase):
         """The next call is not hurt by one that failed."""
         store = self.broken()
         self.failureResultOf(store.sync_folders(PHONE, "0"), BackendDown)
-        self.assertEqual(len(result(store.record_hierarchy("ann", [INBOX]))[0]), 1)
+        self.assertEqual(len(result_of(store.record_hierarchy("ann", [INBOX]))[0]), 1)
