@@ -111,7 +111,9 @@ class Reporter:
 
 def counted(metrics: Metrics, entry: Entry, http: int, seconds: float) -> None:
     """Count a request that was answered."""
-    status = entry.fields.get("St", "-")
+    # A Sync says how each collection fared; in that order there would be a counter for each that a client thinks up.
+    kinds = str(entry.fields.get("St", "-")).split(",")
+    status = "".join(sorted(set(kinds)))
     metrics.requests.labels(entry.command, http, status).inc()
     if entry.command == "Ping":
         heartbeat = entry.fields.get("Hb", 0)
