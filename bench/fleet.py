@@ -6,7 +6,6 @@ import selectors
 import socket
 import ssl
 import time
-from base64 import b64encode
 from collections import deque
 from collections.abc import Callable, Iterable
 
@@ -16,6 +15,7 @@ from bench.gateway import user_name
 from gateway.eas import wbxml
 from tests.functional.phones import Reply, folder_sync_body, ping_body, sync_body
 from tests.functional.running import PASSWORD
+from tests.support import PATH, WBXML, basic
 
 #: Connections that shake hands, or requests that are under way, at a time.
 AT_A_TIME = 64
@@ -39,11 +39,10 @@ class Phone:
     def request(self, command: str, body: bytes) -> bytes:
         """The bytes of a request."""
         user = user_name(self.number)
-        credentials = b64encode(f"{user}:{PASSWORD}".encode()).decode()
         head = (
-            f"POST /Microsoft-Server-ActiveSync?Cmd={command}&User={user}&DeviceId=dev{self.number}&DeviceType=Bench "
-            f"HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {credentials}\r\nMS-ASProtocolVersion: 14.1\r\n"
-            f"User-Agent: bench/1.0\r\nContent-Type: application/vnd.ms-sync.wbxml\r\n"
+            f"POST {PATH}?Cmd={command}&User={user}&DeviceId=dev{self.number}&DeviceType=Bench "
+            f"HTTP/1.1\r\nHost: localhost\r\nAuthorization: {basic(user, PASSWORD)}\r\nMS-ASProtocolVersion: 14.1\r\n"
+            f"User-Agent: bench/1.0\r\nContent-Type: {WBXML}\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
         return head.encode() + body

@@ -32,6 +32,7 @@ from gateway.interfaces import IAuthenticator
 from gateway.model import Device, DeviceKey, FolderType, Found, FoundFolder, SyncRequest
 from tests.stores import new_store, result_of
 
+PATH = "/Microsoft-Server-ActiveSync"
 WBXML = "application/vnd.ms-sync.wbxml"
 EPOCH = 1_700_000_000
 FOLDERS = [
@@ -39,6 +40,11 @@ FOLDERS = [
     FoundFolder(".Sent", "Sent Items", FolderType.SENT),
     FoundFolder(".Trash", "Deleted Items", FolderType.DELETED),
 ]
+
+
+def basic(user: str = "ann", password: str = "secret", encoding: str = "utf-8") -> str:
+    """The value of an Authorization header."""
+    return "Basic " + b64encode(f"{user}:{password}".encode(encoding)).decode()
 
 
 @implementer(IAuthenticator)
@@ -221,17 +227,16 @@ class Phone:
         """Send a command; the answers that have come, none while it is parked."""
         data = wbxml.encode(body) if isinstance(body, Element) else body or b""
         query = query or f"Cmd={command}&User={self.user}&DeviceId={self.device}&DeviceType=SP"
-        credentials = b64encode(f"{self.user}:{self.password}".encode()).decode()
         fields = {
             "Host": "mail.example.org",
-            "Authorization": f"Basic {credentials}",
+            "Authorization": basic(self.user, self.password),
             "MS-ASProtocolVersion": self.version,
             "Content-Length": str(len(data)),
             **({"Content-Type": WBXML} if data else {}),
             **(headers or {}),
         }
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items() if value)
-        line = f"POST /Microsoft-Server-ActiveSync?{query} HTTP/1.1\r\n"
+        line = f"POST {PATH}?{query} HTTP/1.1\r\n"
         self.connection.send((line + head + "\r\n").encode("latin-1") + data)
         return self.connection.answers()
 

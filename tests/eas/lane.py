@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,16 +10,10 @@ from gateway.eas import wbxml
 from gateway.eas.access import Entry
 from gateway.eas.call import Answer, Call
 from gateway.element import Element
-from tests.support import WBXML, Connection, HTTPAnswer, World
+from tests.support import PATH, WBXML, Connection, HTTPAnswer, World, basic
 
-PATH = "/Microsoft-Server-ActiveSync"
 SYNC = wbxml.encode(Element("AirSync:Sync", Element("AirSync:Collections")))
 FIRST_PING = wbxml.encode(Element("Ping:Ping", Element("Ping:HeartbeatInterval", 60)))
-
-
-def basic(user: str = "ann", password: str = "secret", encoding: str = "utf-8") -> str:
-    """The value of an Authorization header."""
-    return "Basic " + b64encode(f"{user}:{password}".encode(encoding)).decode()
 
 
 def query(command: str = "Sync", **more: str) -> str:

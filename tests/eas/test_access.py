@@ -7,7 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.eas.access import LONGEST, AccessLog, Entry, elements
 from gateway.eas.call import Answer
-from tests.eas.lane import PATH, LaneCase, query
+from tests.eas.lane import LaneCase, query
+from tests.support import PATH
 
 
 class ElementsTests(SynchronousTestCase):

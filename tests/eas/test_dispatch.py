@@ -13,8 +13,8 @@ from gateway.eas.call import Answer, Call, Refused, Unavailable, Version
 from gateway.element import Element
 from gateway.interfaces import BackendDown, Busy
 from gateway.model import Device, DeviceKey
-from tests.eas.lane import FIRST_PING, PATH, SYNC, LaneCase, Told, basic, query, raw
-from tests.support import Phone
+from tests.eas.lane import FIRST_PING, SYNC, LaneCase, Told, query, raw
+from tests.support import PATH, Phone, basic
 
 OLD = ("2.5", "12.0", "12.1")
 NEW = ("14.0", "14.1", "16.0", "16.1")

@@ -23,8 +23,8 @@ from gateway.eas.http import PATH as LOWER_PATH
 from gateway.eas.http import TrustedProxies, client_address
 from gateway.eas.incoming import DeviceRequest, Fields, Incoming
 from gateway.element import Element
-from tests.eas.lane import PATH, SYNC, LaneCase, Told, basic, query, raw
-from tests.support import WBXML, Connection
+from tests.eas.lane import SYNC, LaneCase, Told, query, raw
+from tests.support import PATH, WBXML, Connection, basic
 
 EVERY_VERSION = "2.5,12.0,12.1,14.0,14.1,16.0,16.1"
 BIG = Answer(raw=bytes(range(256)) * 8, content_type="image/png")

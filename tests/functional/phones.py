@@ -6,7 +6,6 @@ import asyncio
 import functools
 import ssl
 import time
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from gzip import decompress
 
@@ -15,8 +14,7 @@ from attrs import define, field, frozen
 from gateway.eas import wbxml
 from gateway.element import Element
 from tests.functional.running import PASSWORD, PATIENCE, Running, eventually
-
-PATH = "/Microsoft-Server-ActiveSync"
+from tests.support import PATH, WBXML, basic
 
 
 class Gone(Exception):
@@ -168,10 +166,10 @@ class Phone:
         data = wbxml.encode(body) if isinstance(body, Element) else body or b""
         fields = {
             "Host": "localhost",
-            "Authorization": "Basic " + b64encode(f"{self.user}:{self.password}".encode()).decode(),
+            "Authorization": basic(self.user, self.password),
             "MS-ASProtocolVersion": self.version,
             "Content-Length": str(len(data)),
-            **({"Content-Type": "application/vnd.ms-sync.wbxml"} if data else {}),
+            **({"Content-Type": WBXML} if data else {}),
             **self.headers,
             **{name.replace("_", "-"): value for name, value in headers.items()},
         }

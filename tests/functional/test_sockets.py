@@ -9,8 +9,9 @@ from base64 import b64encode
 from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.element import Element
-from tests.functional.phones import PATH, Gone, Phone, Reply, ping_body, read_command, subject
+from tests.functional.phones import Gone, Phone, Reply, ping_body, read_command, subject
 from tests.functional.running import eventually, played, shared
+from tests.support import PATH
 
 
 class SocketTests(SynchronousTestCase):

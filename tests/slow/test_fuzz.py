@@ -24,8 +24,8 @@ from gateway.eas.provision import Provision
 from gateway.eas.sync import Sync
 from gateway.element import Element
 from gateway.testing import MemoryMailbox
-from tests.eas.lane import PATH, basic, query
-from tests.support import Connection, HTTPAnswer, Phone, World, status_of
+from tests.eas.lane import query
+from tests.support import PATH, Connection, HTTPAnswer, Phone, World, basic, status_of
 
 COUNT = 20_000
 SEED = 20051017
