@@ -28,7 +28,10 @@ from gateway.service.parts import Parts
 from gateway.store import CannotOpen
 from gateway.tls import BadCertificate
 
+#: Which keys were given: losing that costs a device one look for nothing.
 FLUSH_SECONDS = 1.0
+#: When devices were seen last: losing that costs nobody anything.
+NOTES_SECONDS = 30.0
 COMPACT_SECONDS = 3600.0
 #: Between slices of a farewell, in seconds.
 FAREWELL_STEP = 0.05
@@ -87,6 +90,7 @@ class GatewayService(Service):
         await parts.source.whenStarted()
         await self.listeners.doors()
         self._loop(self._flush, FLUSH_SECONDS)
+        self._loop(self._note, NOTES_SECONDS)
         self._loop(self._compact, COMPACT_SECONDS)
         # Everything that is here now stays: the collector need not look at it again.
         gc.collect()
@@ -127,7 +131,7 @@ class GatewayService(Service):
         self._loops.append(loop)
 
     async def _write_back(self, parts: Parts) -> None:
-        """Write what is collected in memory; what cannot be written is logged."""
+        """Write all that is collected in memory; what cannot be written is logged."""
         for flush in (parts.partnerships.flush, parts.store.flush):
             try:
                 await flush()
@@ -140,7 +144,11 @@ class GatewayService(Service):
         assert self.parts is not None
         # A file that nobody asks for is looked at all the same: a parked device asks nothing.
         self.parts.accounts.look()
-        return ensureDeferred(self._write_back(self.parts))
+        return self.parts.store.flush()
+
+    def _note(self) -> Deferred[None]:
+        assert self.parts is not None
+        return ensureDeferred(self.parts.partnerships.flush())
 
     def _compact(self) -> Deferred[int]:
         assert self.parts is not None
