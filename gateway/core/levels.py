@@ -49,10 +49,14 @@ class Levels:
         self._set(device, levels)
 
     def begin(self, device: DeviceKey) -> Begun:
-        """A command that may give the device something is being answered: wanted by L{end} and L{finish}."""
+        """A command that may give the device something is being answered: wanted by L{end}, L{finish} and L{over}.
+
+        The device's Watch is held until it is over.
+        """
         before = self._known.get(device)
         begun = Begun(None if isinstance(before, Begun) else before)
         self._set(device, begun)
+        self.board.hold(device, begun)
         return begun
 
     def end(self, device: DeviceKey, begun: Begun) -> None:
@@ -73,6 +77,10 @@ class Levels:
             return
         known = {folder: level for folder, level in given.items() if folder in before}
         self._set(device, {**before, **known})
+
+    def over(self, device: DeviceKey, begun: Begun) -> None:
+        """The ledger knows whether the answer went out: a Watch of the device may look again."""
+        self.board.free(device, begun)
 
     def forget(self, device: DeviceKey) -> None:
         """Only a look can tell."""

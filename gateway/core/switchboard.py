@@ -51,6 +51,7 @@ class Claim:
     looked: Mapping[int, int] = field(factory=dict)
     quiet: bool = True
     since: float = 0.0
+    held: object = None
     _slot: int = 0
     _done: Deferred[Ended] | None = None
 
@@ -64,7 +65,7 @@ class Claim:
         self._done, self.looked, self.quiet = done, looked, quiet
         if self.over is not None:
             self._fire(self.over)
-        elif not quiet and self.board.news(looked):
+        elif not quiet and self.held is None and self.board.news(looked):
             self._fire(Ended(Ending.CHANGED, self.board.clock.seconds()))
         else:
             self._slot = self.board.park(self, seconds)
@@ -143,7 +144,7 @@ class Switchboard:
             return
         claims = (watching,) if isinstance(watching, Claim) else tuple(watching)
         for claim in claims:
-            if change.version > claim.looked.get(change.folder, change.version):
+            if change.version > claim.looked.get(change.folder, change.version) and claim.held is None:
                 claim.end(Ending.CHANGED)
 
     # What requests call.
@@ -165,6 +166,26 @@ class Switchboard:
         if older is not None:
             older.end(Ending.REPLACED)
         return claim
+
+    def hold(self, device: DeviceKey, command: object) -> None:
+        """Changes do not end the Watch of that device while it is being answered something else: what it is just
+        being given, or has just done itself, is not known to be the device's before the answer went out.
+
+        If several commands are being answered, the last one counts. Who claims the slot afterwards is not held: a
+        device that pings again waits for no older answer.
+        """
+        claim = self._claims.get(device)
+        if claim is not None:
+            claim.held = command
+
+    def free(self, device: DeviceKey, command: object) -> None:
+        """The answer to the command went out, or never will: what was heard of since L{hold} ends the Watch now."""
+        claim = self._claims.get(device)
+        if claim is None or claim.held is not command:
+            return
+        claim.held = None
+        if claim.parked and not claim.quiet and self.news(claim.looked):
+            claim.end(Ending.CHANGED)
 
     def recall(self, chosen: Callable[[DeviceKey], bool], why: str) -> int:
         """End the Watches of the chosen devices as C{RECALLED}; how many claims that concerned."""

@@ -136,17 +136,21 @@ class Dispatcher:
         begun = self.levels.begin(key)
         try:
             answer = await self.commands[call.command](call)
+        except BaseException:
+            self.levels.over(key, begun)
+            raise
         finally:
             # A Ping of the same device may have looked meanwhile, before the command did what it does.
             self.levels.end(key, begun)
-        if answer.levels is None:
-            return answer
 
         def written(live: bool) -> None:
-            if live:
-                self.levels.finish(key, begun, answer.levels)
-            if answer.written is not None:
-                answer.written(live)
+            try:
+                if live and answer.levels is not None:
+                    self.levels.finish(key, begun, answer.levels)
+                if answer.written is not None:
+                    answer.written(live)
+            finally:
+                self.levels.over(key, begun)
 
         return evolve(answer, written=written)
 

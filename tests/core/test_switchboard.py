@@ -194,3 +194,72 @@ class SwitchboardTests(SynchronousTestCase):
         self.board.changed(Change(INBOX, 4))
         self.assertEqual(self.successResultOf(done).at, 7.5)
         claim.release()
+
+
+class HoldTests(SynchronousTestCase):
+    """A device that is being answered something while it waits."""
+
+    def setUp(self) -> None:
+        self.board = Switchboard(Clock())
+        self.claim = self.board.claim(PHONE)
+        self.addCleanup(self.claim.release)
+        self.sync = object()
+
+    def test_held(self) -> None:
+        """A Change while the device is being answered ends its Watch only when the answer went out."""
+        done = self.claim.watch({INBOX: 3}, 60)
+        self.board.hold(PHONE, self.sync)
+        self.board.changed(Change(INBOX, 4))
+        self.assertNoResult(done)
+        self.board.free(PHONE, self.sync)
+        self.assertIs(self.successResultOf(done).ending, Ending.CHANGED)
+
+    def test_others(self) -> None:
+        """The Watches of other devices end at once."""
+        other = self.board.claim(TABLET)
+        self.addCleanup(other.release)
+        done = other.watch({INBOX: 3}, 60)
+        self.board.hold(PHONE, self.sync)
+        self.board.changed(Change(INBOX, 4))
+        self.assertIs(self.successResultOf(done).ending, Ending.CHANGED)
+
+    def test_watchMeanwhile(self) -> None:
+        """A Watch that begins meanwhile is parked although there is news, and ends with the answer."""
+        self.board.hold(PHONE, self.sync)
+        self.board.changed(Change(INBOX, 4))
+        done = self.claim.watch({INBOX: 3}, 60)
+        self.assertNoResult(done)
+        self.board.free(PHONE, self.sync)
+        self.assertIs(self.successResultOf(done).ending, Ending.CHANGED)
+
+    def test_nothingNew(self) -> None:
+        """Without a Change the Watch goes on, and so does a quiet one in any case."""
+        done = self.claim.watch({INBOX: 3}, 60)
+        self.board.hold(PHONE, self.sync)
+        self.board.free(PHONE, self.sync)
+        self.assertNoResult(done)
+        self.claim.end(Ending.EXPIRED)
+        quiet = self.claim.watch({INBOX: 3}, 60, quiet=True)
+        self.board.hold(PHONE, self.sync)
+        self.board.changed(Change(INBOX, 4))
+        self.board.free(PHONE, self.sync)
+        self.assertNoResult(quiet)
+
+    def test_lastCounts(self) -> None:
+        """An answer that never goes out holds nothing any more once a later command was answered."""
+        done = self.claim.watch({INBOX: 3}, 60)
+        later = object()
+        self.board.hold(PHONE, self.sync)
+        self.board.hold(PHONE, later)
+        self.board.changed(Change(INBOX, 4))
+        self.board.free(PHONE, self.sync)
+        self.assertNoResult(done)
+        self.board.free(PHONE, later)
+        self.assertIs(self.successResultOf(done).ending, Ending.CHANGED)
+
+    def test_otherEndings(self) -> None:
+        """Recall, replacement and expiry do not wait for the answer."""
+        done = self.claim.watch({INBOX: 3}, 60)
+        self.board.hold(PHONE, self.sync)
+        self.board.recall(lambda key: True, "wipe")
+        self.assertIs(self.successResultOf(done).ending, Ending.RECALLED)
