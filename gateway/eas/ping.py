@@ -31,6 +31,8 @@ _ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 
 #: Seconds between looks while the ledger does not answer: doubled up to the last.
 RETRY_FIRST, RETRY_LAST = 1.0, 60.0
+#: So many looks in a row may find less than was heard of: changes come while a look is under way.
+BEHIND_FREE = 3
 #: How long after its interval a Ping still waits for a look, in seconds.
 LOOK_GRACE = 0.5
 #: What a device is told that comes when all berths are taken.
@@ -317,11 +319,14 @@ class Held:
 
     async def wait(self, numbers: Mapping[int, int]) -> Answer:
         """Watch, look when something changed, and watch again if it was nothing for this device."""
+        behind = 0
         while self._left() > 0:
             ended = await self.claim.watch(numbers, self._left(), self.quiet)
             if ended.ending is not Ending.CHANGED:
                 return self._over(ended)
-            over = await self._grace()
+            # A look that stays behind what was heard of before is a ledger that has lost something: do not spin.
+            pause = self.ping.limits.grace if behind < BEHIND_FREE else max(self.ping.limits.grace, RETRY_FIRST)
+            over = await self._pause(pause)
             if over is not None:
                 return over
             certain = self.ping.levels.certain(self.claim.device, numbers)
@@ -333,14 +338,15 @@ class Held:
             if verdict.status is not None:
                 return self._tell(verdict, ended.at)
             numbers = verdict.numbers
+            behind = behind + 1 if self.ping.board.news(numbers) else 0
         return self._say(EXPIRED)
 
-    async def _grace(self) -> Answer | None:
-        """Let further changes gather, if so configured."""
-        grace = min(self.ping.limits.grace, self._left())
-        if grace <= 0:
+    async def _pause(self, seconds: float) -> Answer | None:
+        """Let further changes gather, within the interval."""
+        seconds = min(seconds, self._left())
+        if seconds <= 0:
             return None
-        ended = await self.claim.watch({}, grace, quiet=True)
+        ended = await self.claim.watch({}, seconds, quiet=True)
         return None if ended.ending is Ending.EXPIRED else self._over(ended)
 
     def _left(self) -> float:

@@ -15,7 +15,7 @@ from gateway.eas.dispatch import Arrival
 from gateway.eas.ping import RETRY_FIRST, PingLimits
 from gateway.element import Element
 from gateway.interfaces import BackendDown
-from gateway.model import DeviceKey, FolderType, Found, FoundFolder, Mode, SyncOptions, SyncRequest
+from gateway.model import Change, DeviceKey, FolderType, Found, FoundFolder, Mode, SyncOptions, SyncRequest
 from tests.support import FOLDERS, Phone, World, folders_of, status_of
 
 VERSIONS = ("2.5", "12.0", "12.1", "14.0", "14.1", "16.0", "16.1")
@@ -451,6 +451,15 @@ class ChangeTests(PingCase):
         down.end()
         self.assertEqual(status_of(self.later(RETRY_FIRST + 1)), "2")
 
+    def test_ledgerThatLostSomething(self) -> None:
+        """A Version that was heard of but is not in the ledger makes a Ping look again once a second, not all the time."""
+        self.parked(self.inbox)
+        looks = Counted(self.world)
+        self.world.board.changed(Change(self.inbox, 99))
+        self.assertEqual(self.later(30), [])
+        self.assertLess(looks.count, 40)
+        self.assertEqual(status_of(self.later(32)), "1")
+
     def test_ledgerDownToTheEnd(self) -> None:
         """If nothing could be watched until the interval is over, the answer is Status 8."""
         down = Down(self.world)
@@ -473,6 +482,19 @@ class Syncing:
         done = await self.world.store.sync(call.device, self.folder, request)
         self.world.store.given(call.device, self.folder, done.key)
         return Answer(levels={self.folder: done.level})
+
+
+class Counted:
+    """The ledger, counting how often it is asked by a Ping."""
+
+    def __init__(self, world: World) -> None:
+        self.ledger, self.count = world.ping.ledger, 0
+        world.ping.ledger = self
+
+    def look(self, *args: object) -> Deferred:
+        """Count and ask."""
+        self.count += 1
+        return self.ledger.look(*args)
 
 
 class Down:
