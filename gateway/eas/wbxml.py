@@ -30,7 +30,8 @@ _VERSIONS = (0x01, 0x02, 0x03)
 _CHARSETS = {106: "utf-8", 3: "utf-8", 4: "latin-1"}
 _UINT32 = 0xFFFFFFFF
 _NO_TAGS: tuple[None, ...] = (None,) * (TOKEN + 1)
-_STRICT_ROOTS = frozenset({"Ping:Ping"})
+# Elsewhere an element that nobody knows is passed over with its content.
+_STRICT_ROOTS = frozenset({"Ping:Ping", "FolderHierarchy:FolderSync"})
 _NOT_XML = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
