@@ -110,6 +110,7 @@ def _names(text: str) -> tuple[str, ...]:
 @click.option("--insecure", is_flag=True, help="Believe any certificate.")
 @click.option("--ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Believe this PEM file.")
 @click.option("--query", type=click.Choice(("plain", "base64")), default="plain", show_default=True)
+@click.option("--mode", type=click.Choice(("direct-push",)), default="direct-push", help="How the phone is woken.")
 @click.option("--brief", is_flag=True, help="Send an empty Ping when nothing is different from the last one.")
 @click.option("--filter", "filter_type", type=click.IntRange(0, 5), default=0, help="FilterType for mail; 0 means all.")
 @click.option("--json", "as_json", is_flag=True, help="Print every event as one line of JSON.")

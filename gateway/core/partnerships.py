@@ -53,19 +53,21 @@ class Partnerships:
                 break
             del self._known[oldest]
 
-    async def met(self, key: DeviceKey, now: int, kind: str, agent: str, version: str) -> Device:
+    async def met(self, key: DeviceKey, now: int, kind: str, agent: str, version: str, pinged: bool = False) -> Device:
         """Note a request of a device with what it says of itself; one that is new is written at once.
 
-        @param now: seconds since the epoch. @param agent: empty if it did not say.
+        @param now: seconds since the epoch. @param agent: empty if it did not say. @param pinged: it is a Ping.
         """
         known = await self.device(key)
+        last_ping = now if pinged else known.last_ping if known is not None else 0
         if known is not None and (kind, agent or known.agent, version) == (known.type, known.agent, known.version):
-            device = evolve(known, last_seen=now)
+            device = evolve(known, last_seen=now, last_ping=last_ping)
         else:
             # Thousands of phones say the same few words.
             device = evolve(
                 known or Device(key, first_seen=now),
                 last_seen=now,
+                last_ping=last_ping,
                 type=intern(kind),
                 agent=intern(agent) if agent or known is None else known.agent,
                 version=intern(version),

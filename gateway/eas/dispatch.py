@@ -199,7 +199,9 @@ class Dispatcher:
             address=arrival.address,
             multipart=head.multipart,
         )
-        device = await self.partnerships.met(call.device, self.now(), call.device_type, agent, str(call.version))
+        device = await self.partnerships.met(
+            call.device, self.now(), call.device_type, agent, str(call.version), call.command == "Ping"
+        )
         self.gate(call, device)
         body = content.read(arrival.body, head, arrival.header, self.limits)
         return evolve(call, body=body.element, raw=body.raw) if body.element is not None or body.raw else call

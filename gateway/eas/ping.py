@@ -281,10 +281,9 @@ class Held:
                 threshold=self.ping.window.threshold,
             )
         current = await self.ping.partnerships.device(device.key) or device
-        seen = evolve(current, last_ping=self.ping.now(), heartbeat=parameters.interval, folders=parameters.folders)
-        if (seen.heartbeat, seen.folders) == (current.heartbeat, current.folders):
-            self.ping.partnerships.seen(seen)
+        if (parameters.interval, parameters.folders) == (current.heartbeat, current.folders):
             return
+        seen = evolve(current, heartbeat=parameters.interval, folders=parameters.folders)
         try:
             await self.ping.partnerships.keep(seen, durable=False)
         except BackendDown as error:

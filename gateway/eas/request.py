@@ -37,7 +37,8 @@ _PLAIN = MappingProxyType({name.lower(): name for name in (*_PARAMETERS.values()
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 _COMMAND = re.compile(r"[A-Za-z]{1,32}")
 _VERSION = re.compile(r"([0-9]{1,2})\.([0-9])")
-_DEVICE_ID = re.compile(r"[a-z0-9]{1,32}")
+# The specification has letters and digits only; clients that put words together with a hyphen are about as well.
+_DEVICE_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 
 
 class BadRequest(Exception):

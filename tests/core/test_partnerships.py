@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from attrs import evolve
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -75,9 +75,15 @@ class PartnershipsTests(SynchronousTestCase):
 
     def flush(self):
         """The Deferred of a flush."""
-        from twisted.internet.defer import ensureDeferred
-
         return ensureDeferred(self.partnerships.flush())
+
+    def test_met(self) -> None:
+        """A request is noted with its time; a Ping also as the last Ping, which other requests leave alone."""
+        for now, pinged in ((5, False), (6, True), (7, False)):
+            met = ensureDeferred(self.partnerships.met(PHONE, now, "SP", "agent/1", "14.1", pinged))
+            device = self.successResultOf(met)
+        self.assertEqual((device.first_seen, device.last_seen, device.last_ping), (5, 7, 6))
+        self.assertEqual((device.type, device.agent, device.version), ("SP", "agent/1", "14.1"))
 
     def test_keptAfterSeen(self) -> None:
         """A note does not undo what was kept after it."""

@@ -318,10 +318,10 @@ class HeadTests(QueryTestCase):
         self.assertEqual(self.refused(PLAIN.replace(b"Sync", b"GetAttachment"), "14.0").status, 400)
 
     def test_deviceIds(self) -> None:
-        """A device id has 1 to 32 letters and digits: else Status 108, before 14.0 HTTP 400."""
-        for device in (b"a", b"A" * 32, b"0123456789"):
+        """A device id has 1 to 32 letters and digits (or a hyphen inside and the like): else Status 108, before 14.0 HTTP 400."""
+        for device in (b"a", b"A" * 32, b"0123456789", b"some-client", b"a_b.c"):
             self.assertEqual(head(PLAIN.replace(b"Phone1", device)).device, device.decode().lower())
-        for device in (b"", b"A" * 33, b"a-b", b"a,b", b"a%0A", b"%C3%BC", b"a+b"):
+        for device in (b"", b"A" * 33, b"-a", b"a,b", b"a%0A", b"%C3%BC", b"a+b"):
             query = PLAIN.replace(b"Phone1", device)
             self.assertStatus(self.refused(query), "AirSync:Sync", 108)
             self.assertEqual(self.refused(query, "12.1").status, 400)
