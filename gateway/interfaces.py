@@ -22,6 +22,7 @@ from gateway.model import (
     SyncOutcome,
     SyncRequest,
 )
+from gateway.trigger import Concerned, Decided, Hop, Letter, Line, Order, Outcome, Override, Receipt, Wake, WakeRule
 
 
 class ItemGone(Exception):
@@ -165,3 +166,114 @@ class IReporter(Interface):
 
     def changed(*changes: Change) -> None:
         """Folders have new Versions; called in the reactor's thread after the commit, once for what came together."""
+
+
+class ITriggers(Interface):
+    """Lines, and what is kept of each device so that it is knocked neither too often nor too seldom."""
+
+    def lines(user: str | None) -> Deferred[list[Line]]:
+        """All lines, or those of one user, sorted by user and device."""
+
+    def lines_of(number: str) -> Deferred[list[Line]]:
+        """The lines with that number (E.164 with its plus sign)."""
+
+    def keep_line(line: Line) -> Deferred[None]:
+        """Register a line, or change it, durably; a device that was never seen is enrolled."""
+
+    def drop_line(key: DeviceKey) -> Deferred[bool]:
+        """End a registration and withdraw what is queued for it; whether there was one."""
+
+    def concerned(folders: Sequence[int]) -> Deferred[list[Concerned]]:
+        """The devices with a line whose user owns one of these folders (one read for all of them)."""
+
+    def wakes(keys: Sequence[DeviceKey]) -> Deferred[list[Concerned]]:
+        """The same for certain devices with a line, with all folders of their users."""
+
+    def decide(orders: Sequence[Order], now: int) -> Deferred[list[Decided]]:
+        """Decide for each device, in one durable transaction that also holds the letters queued.
+
+        For an order with folders the ledger is looked at as for a Ping. A trigger that is still queued for the same
+        device is folded into the new one.
+        """
+
+    def synced(key: DeviceKey, now: int, rule: WakeRule, lease: int) -> Deferred[Wake | None]:
+        """The device has synchronised: a GUID that was told is renewed, durably, what is queued is withdrawn, the
+        lease is renewed to C{now + lease} (0: never expires; only if less than 9/10 of it are left), and if a change
+        was held back meanwhile a look is due after C{rule.settle}; C{None} for a device without a line."""
+
+    def outside_guid(line: Line, guid: str, now: int) -> Deferred[bool]:
+        """A trigger of another server came in with this GUID; whether it is new, which means that the device has
+        synchronised with that server since the last one."""
+
+    def due(now: int, most: int) -> Deferred[list[Concerned]]:
+        """The devices whose decision was put off until now at the latest, oldest first, with all folders of their
+        users."""
+
+    def next_due() -> Deferred[int | None]:
+        """When the next decision is due."""
+
+    def unsure() -> Deferred[list[Concerned]]:
+        """At start: the devices with a line whose folders changed after their last decision (C{Wake.numbers})."""
+
+    def parks(wakes: Mapping[DeviceKey, tuple[int, int, bool]]) -> Deferred[None]:
+        """Note of devices with a line when a park was seen last, how many died young in a row, and whether mode
+        C{auto} is back to Direct Push; a loss of power may take it back."""
+
+    def late(before: int) -> Deferred[list[tuple[Line, float]]]:
+        """Devices whose trigger was delivered before that time and who have not synchronised since, with the time
+        of delivery; each trigger is named once."""
+
+
+class IOutbox(Interface):
+    """What has to go out, durable: triggers by SMPP and by SMTP, and the users' own mail."""
+
+    def put(letters: Sequence[Letter]) -> Deferred[list[int]]:
+        """Queue letters durably; their numbers. A queued trigger of the same device and route is folded."""
+
+    def take(route: str, now: float, most: int) -> Deferred[list[Letter]]:
+        """The oldest letters of a route that are due, marked in doubt (durably, before anything is sent)."""
+
+    def settle(outcomes: Sequence[Outcome]) -> Deferred[None]:
+        """Write down what became of letters, in one transaction; a receipt that came early is applied now."""
+
+    def receive(receipts: Sequence[Receipt]) -> Deferred[list[Letter | None]]:
+        """Match receipts with letters, in one durable transaction; C{None} for one that matches nothing yet, which is
+        kept for a letter that gets this id within a day. A receipt that was there already changes nothing."""
+
+    def reopen(now: float) -> Deferred[tuple[int, int]]:
+        """At start: what is in doubt is queued again, or is FAILED if it was in doubt before; how many of each."""
+
+    def next_due(route: str) -> Deferred[float | None]:
+        """When the next queued letter of a route is due."""
+
+    def waiting() -> Deferred[Mapping[str, tuple[int, float]]]:
+        """Per route how many letters are queued, and when the oldest was made."""
+
+    def letters(user: str | None, device: str | None, most: int) -> Deferred[list[Letter]]:
+        """The newest letters of a device, a user or everybody, newest first."""
+
+    def forget(before: float) -> Deferred[int]:
+        """Delete letters whose life is over and that are older than that; how many."""
+
+
+class ITrace(Interface):
+    """What happened to each change on its way to each device."""
+
+    def note(hops: Sequence[Hop]) -> Deferred[None]:
+        """Append, in one transaction that a loss of power may take back."""
+
+    def read(user: str, device: str | None, after: int, most: int) -> Deferred[list[Hop]]:
+        """The hops with a number above C{after}, oldest first; with C{after} negative the newest C{most} of all."""
+
+    def forget_hops(before: float) -> Deferred[int]:
+        """Delete hops older than that; how many."""
+
+
+class IOverrides(Interface):
+    """Modes that a command put over the configuration."""
+
+    def overrides() -> Deferred[list[Override]]:
+        """All of them."""
+
+    def override(user: str, device: str, override: Override | None) -> Deferred[None]:
+        """Set one durably, or take it away; C{device} is empty for the whole user."""
