@@ -215,9 +215,10 @@ class ITriggers(Interface):
     def unsure() -> Deferred[list[Concerned]]:
         """At start: the devices with a line whose folders changed after their last decision (C{Wake.numbers})."""
 
-    def parks(wakes: Mapping[DeviceKey, tuple[int, int, bool]]) -> Deferred[None]:
-        """Note of devices with a line when a park was seen last, how many died young in a row, and whether mode
-        C{auto} is back to Direct Push; a loss of power may take it back."""
+    def parks(wakes: Mapping[DeviceKey, tuple[int, int, bool]]) -> Deferred[list[DeviceKey]]:
+        """Note of devices with a line when a park was seen last, how many died young in a row, and whether one
+        succeeded, which takes mode C{auto} back to Direct Push; those that were taken back. A loss of power may undo
+        it."""
 
     def late(before: int) -> Deferred[list[tuple[Line, float]]]:
         """Devices whose trigger was delivered before that time and who have not synchronised since, with the time
