@@ -140,7 +140,8 @@ class Order:
     """Decide for one device.
 
     C{folders}: ids of those that may wake it; empty: decide without a look (a trigger of another server came in, and
-    C{guid} is its GUID, C{content} its text). C{watched}: a Change reaches it by Direct Push now.
+    C{guid} is its GUID, C{content} its text). C{watched}: a Change reaches it by Direct Push now. C{route}: who takes a
+    letter for it, as in L{Letter}.
     """
 
     line: Line
@@ -148,6 +149,7 @@ class Order:
     rule: WakeRule
     folders: tuple[int, ...] = ()
     watched: bool = False
+    route: str = ""
     guid: str = ""
     content: bytes = b""
 
