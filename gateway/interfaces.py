@@ -235,7 +235,11 @@ class IOutbox(Interface):
         """The oldest letters of a route that are due, marked in doubt (durably, before anything is sent)."""
 
     def settle(outcomes: Sequence[Outcome]) -> Deferred[None]:
-        """Write down what became of letters, in one transaction; a receipt that came early is applied now."""
+        """Write down what became of letters, in one transaction; a receipt that came early is applied now.
+
+        DOUBT says that the link broke before the answer came: the letter is queued again for C{Outcome.due} as one
+        that was in doubt (C{Letter.doubted}), or is FAILED if it was in doubt before.
+        """
 
     def receive(receipts: Sequence[Receipt]) -> Deferred[list[Letter | None]]:
         """Match receipts with letters, in one durable transaction; C{None} for one that matches nothing yet, which is
