@@ -208,8 +208,7 @@ class Ping:
             found = await held.begin(device, asked)
             # What waits is as little as possible: this, and one frame below.
             del device, asked
-            answer = found if isinstance(found, Answer) else await held.wait(found)
-            return evolve(answer, log={**answer.log, "Pt": round(self.clock.seconds() - began)})
+            return found if isinstance(found, Answer) else await held.wait(found)
         finally:
             claim.release()
             if full is None:
@@ -365,11 +364,14 @@ class Held:
         if verdict.status == HIERARCHY:
             return self._say(HIERARCHY)
         folders = Element("Ping:Folders", *(Element("Ping:Folder", folder) for folder, _ in verdict.told))
-        answer = self._say(CHANGED, folders)
         if changed_at is None:
-            return answer
+            return self._say(CHANGED, folders)
         ping, at = self.ping, changed_at
-        return evolve(answer, written=lambda live: ping.delivered(ping.clock.seconds() - at) if live else None)
+        return self._say(
+            CHANGED, folders, written=lambda live: ping.delivered(ping.clock.seconds() - at) if live else None
+        )
 
-    def _say(self, code: int, *content: Element) -> Answer:
-        return Answer(status(code, *content), log={"Hb": self.interval, "Fc": len(self.folders), "St": code})
+    def _say(self, code: int, *content: Element, written: Callable[[bool], None] | None = None) -> Answer:
+        waited = round(self.ping.clock.seconds() - self.began)
+        log = {"Hb": self.interval, "Fc": len(self.folders), "St": code, "Pt": waited}
+        return Answer(status(code, *content), log=log, written=written)
