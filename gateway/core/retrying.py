@@ -1,0 +1,35 @@
+"""When to try again what could not be sent."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+from attrs.validators import min_len
+
+
+@frozen
+class Retry:
+    """Growing pauses, and an end.
+
+    C{pauses}: seconds after the first, second, ... attempt; the last of them holds for all further ones.
+    C{longest}: seconds after which it is given up, 0: never. RFC 5321 4.5.4.1 asks for four days at least, for mail of
+    people.
+    """
+
+    pauses: tuple[float, ...] = field(default=(60.0, 300.0, 900.0, 1800.0, 3600.0), validator=min_len(1))
+    longest: float = 4 * 86400.0
+
+    def pause(self, attempts: int) -> float:
+        """Seconds to wait after so many attempts (at least 1)."""
+        return self.pauses[min(max(attempts, 1), len(self.pauses)) - 1]
+
+    def again(self, attempts: int, begun: float, now: float, expires: float = 0.0) -> float | None:
+        """When to try again after so many attempts, or C{None} if that would be too late.
+
+        C{begun}: when it was to be sent first; C{expires}: when it is worth nothing any more, 0: never. All times in
+        seconds since the epoch; a beginning in the future, after the clock was set back, counts as now.
+        """
+        due = now + self.pause(attempts)
+        ends = [min(begun, now) + self.longest] if self.longest else []
+        if expires:
+            ends.append(expires)
+        return due if all(due <= end for end in ends) else None
