@@ -152,6 +152,7 @@ class Order:
     route: str = ""
     guid: str = ""
     content: bytes = b""
+    route: str = ""
 
 
 @frozen
