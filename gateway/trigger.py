@@ -152,7 +152,6 @@ class Order:
     route: str = ""
     guid: str = ""
     content: bytes = b""
-    route: str = ""
 
 
 @frozen
