@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 from attrs import frozen
 
+from gateway.core.wakerules import DAY_MINUTES, Hours
+
 Network = IPv4Network | IPv6Network
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
@@ -25,6 +27,10 @@ class Wrong(Exception):
         super().__init__(problem)
         self.problem = problem
         self.remedy = remedy
+
+
+Broken = tuple[tuple[str, ...], Wrong]
+"""A key whose value breaks a rule, and which."""
 
 
 class Kind(Protocol):
@@ -287,3 +293,80 @@ class Several:
 
     def write(self, value: tuple[Any, ...]) -> str:
         return "[" + ", ".join(map(self.each.write, value)) + "]"
+
+
+_DIALLED = re.compile(r"(?:[^:\\\s]|\\:)+:([0-9]{1,5})")
+
+
+@frozen
+class Dialled:
+    """A Twisted client endpoint string: what is connected to; C{empty}: none at all may be given."""
+
+    transports: tuple[str, ...]
+    empty: bool = False
+
+    word = "endpoint"
+    textual = True
+
+    @property
+    def bounds(self) -> str:
+        return ", ".join(f"{transport}:HOST:PORT" for transport in self.transports)
+
+    def read(self, value: object) -> str:
+        text = Text(empty=self.empty).read(value)
+        if text:
+            transport, _, rest = text.partition(":")
+            match = _DIALLED.fullmatch(rest)
+            if transport not in self.transports or not match or not 1 <= int(match[1]) <= 65535:
+                wanted = " or ".join(self.bounds.split(", "))
+                raise Wrong(f"{described(value)} cannot be connected to", f"Write {wanted}")
+        return text
+
+    def write(self, value: str) -> str:
+        return quoted(value)
+
+
+@frozen
+class Secret:
+    """A text that is never shown, of so many characters of ASCII at most; empty: there is none."""
+
+    longest: int = 255
+
+    word = "text"
+    textual = True
+
+    @property
+    def bounds(self) -> str:
+        return f"up to {self.longest} characters of ASCII"
+
+    def read(self, value: object) -> str:
+        if not isinstance(value, str) or not value.isascii() or len(value) > self.longest or _UNPRINTABLE.search(value):
+            raise Wrong("the text does not fit", f"Give a text in quotes, {self.bounds}")
+        return value
+
+    def write(self, value: str) -> str:
+        return quoted(value)
+
+
+_CLOCK = re.compile(r"([01][0-9]|2[0-4]):([0-5][0-9])")
+
+
+@frozen
+class Daily:
+    """Hours of every day, as C{"22:00-07:00"}."""
+
+    word = "time span"
+    bounds = "HH:MM-HH:MM"
+    textual = True
+
+    def read(self, value: object) -> Hours:
+        ends = value.split("-") if isinstance(value, str) else []
+        found = [_CLOCK.fullmatch(end.strip()) for end in ends]
+        minutes = [int(match[1]) * 60 + int(match[2]) for match in found if match]
+        fits = len(ends) == len(minutes) == 2 and max(minutes) <= DAY_MINUTES
+        if not fits or minutes[0] % DAY_MINUTES == minutes[1] % DAY_MINUTES:
+            raise _needed(value, 'two times of the day such as "22:00-07:00"')
+        return Hours(minutes[0] % DAY_MINUTES, minutes[1])
+
+    def write(self, value: Hours) -> str:
+        return quoted("-".join(f"{end // 60:02}:{end % 60:02}" for end in (value.start, value.end)))

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import Enum
 from pathlib import Path
 
@@ -24,10 +23,7 @@ from gateway.config.kinds import (
     described,
 )
 from gateway.config.option import option
-
-_HOST = re.compile(
-    r"(?=.{1,253}\Z)[0-9A-Za-z_]([-0-9A-Za-z_]{0,61}[0-9A-Za-z_])?(\.[0-9A-Za-z]([-0-9A-Za-z]{0,61}[0-9A-Za-z])?)*"
-)
+from gateway.config.texts import host
 
 
 class TLSVersion(Enum):
@@ -35,11 +31,6 @@ class TLSVersion(Enum):
 
     V1_2 = "1.2"
     V1_3 = "1.3"
-
-
-def _host(value: str) -> None:
-    if not _HOST.fullmatch(value):
-        raise Wrong(f"{described(value)} is not a host name", "Write it in ASCII, such as mail.example.org")
 
 
 def _realm(value: str) -> None:
@@ -139,7 +130,7 @@ class Smtp:
     )
     domains: tuple[str, ...] = option(
         ("localhost",),
-        Several(Text(_host)),
+        Several(Text(host)),
         "Domains whose mail is taken, for NAME@DOMAIN of each account; mail for others is refused",
         live=True,
     )
@@ -161,7 +152,7 @@ class Smtp:
     )
     host_name: str = option(
         "",
-        Text(_host, empty=True),
+        Text(host, empty=True),
         "The name the gateway greets with; empty: that of the machine",
         example="mail.example.org",
     )

@@ -66,8 +66,9 @@ def table(cls: type[T], text: str, example: str) -> Mapping[str, T]:
 
 
 def options(cls: type[Any]) -> Iterable[tuple[str, Option]]:
-    """The options of a section in the order of their declaration."""
-    return [(field.name, field.metadata[_OPTION]) for field in attrs.fields(cls) if _OPTION in field.metadata]
+    """The options of a section in the order of their declaration; what it shares with others comes last."""
+    own_first = sorted(attrs.fields(cls), key=lambda field: field.inherited)
+    return [(field.name, field.metadata[_OPTION]) for field in own_first if _OPTION in field.metadata]
 
 
 def parts(cls: type[Any]) -> Iterable[tuple[str, Part]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 from attrs import define, field
 
+from gateway.config.device_policy import Policy
 from gateway.config.kinds import Location, Wrong, described
 from gateway.config.option import Option, options, parts
 from gateway.config.overrides import SET, Given, Tree, override, planted
@@ -151,7 +152,7 @@ def _unknown(cls: type[Any], name: str) -> Wrong:
     elsewhere = [path for path in known(Config) if path[-1] == name]
     if elsewhere:
         return Wrong("unknown key", f"It belongs into the section [{'.'.join(elsewhere[0][:-1])}]")
-    listed = ", ".join(here) if len(here) <= 20 else "the elements of EASProvisionDoc"
+    listed = "the elements of EASProvisionDoc" if cls is Policy else ", ".join(here)
     return Wrong("unknown key", f"Known here: {listed}")
 
 
@@ -160,7 +161,7 @@ def _located(config: Config, origins: dict[str, str]) -> Config:
     base = config.file.parent
     folder = _absolute(base, config.data.folder)
     for path, option, value in list(in_force(config)):
-        if isinstance(option.kind, Location):
+        if isinstance(option.kind, Location) and value is not None:
             in_data = option.kind.in_data and dotted(path) not in origins
             config = _replaced(config, path, _absolute(folder if in_data else base, value))
     return config
@@ -172,5 +173,7 @@ def _absolute(base: Path, path: Path) -> Path:
 
 def _replaced(section: Any, path: tuple[str, ...], value: object) -> Any:
     name, *rest = path
+    if isinstance(section, Mapping):
+        return MappingProxyType({**section, name: _replaced(section[name], tuple(rest), value)})
     inner = _replaced(getattr(section, name), tuple(rest), value) if rest else value
     return attrs.evolve(section, **{name: inner})

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
 
 from attrs import frozen
 
@@ -19,6 +18,7 @@ from gateway.config.kinds import (
     Text,
 )
 from gateway.config.option import option, table
+from gateway.config.waking import ItemClass, WakeDefaults, WakeExceptions
 from gateway.model import Mode
 
 NO_POLICY = "none"
@@ -26,16 +26,6 @@ NO_POLICY = "none"
 
 
 _HEARTBEAT = Number(1, 3540)
-
-
-class ItemClass(Enum):
-    """[MS-ASCMD] 2.2.3.27: the classes of items."""
-
-    EMAIL = "Email"
-    CALENDAR = "Calendar"
-    CONTACTS = "Contacts"
-    TASKS = "Tasks"
-    NOTES = "Notes"
 
 
 @frozen(kw_only=True)
@@ -101,26 +91,57 @@ class DirectPush:
 
 
 @frozen(kw_only=True)
-class ModePolicy:
-    """How users are told of changes."""
+class ModePolicy(WakeDefaults):
+    """How users are told of changes, and what may wake a device by SMS."""
 
     default_mode: Mode = option(
         Mode.DIRECT_PUSH,
         Choice(Mode),
-        'The mode of users that have none of their own; this version acts on "off" and "direct-push"',
+        "The mode of users that have none of their own and are in no group that has one",
         live=True,
     )
 
 
 @frozen(kw_only=True)
-class User:
+class Group(WakeExceptions):
+    """Users for whom the same holds."""
+
+    members: tuple[str, ...] = option(
+        (), Several(Text()), "The names of their accounts; nobody may be in two groups", example=("bob",), live=True
+    )
+    mode: Mode | None = option(
+        None,
+        Choice(Mode),
+        "How their devices are told of changes",
+        unset="as policy.default_mode",
+        example=Mode.OFF,
+        live=True,
+    )
+
+
+@frozen(kw_only=True)
+class UserDevice:
+    """What differs for one device of a user; the name of the section is its DeviceId."""
+
+    mode: Mode | None = option(
+        None,
+        Choice(Mode),
+        "How this device is told of changes",
+        unset="as the user",
+        example=Mode.OFF,
+        live=True,
+    )
+
+
+@frozen(kw_only=True)
+class User(WakeExceptions):
     """What differs for one user."""
 
     mode: Mode | None = option(
         None,
         Choice(Mode),
         "How the devices of this user are told of changes",
-        unset="as policy.default_mode",
+        unset="as the group, or policy.default_mode",
         example=Mode.OFF,
         live=True,
     )
@@ -132,6 +153,7 @@ class User:
         example=NO_POLICY,
         live=True,
     )
+    devices: Mapping[str, UserDevice] = table(UserDevice, "What differs for one device of a user.", example="phone1")
 
 
 @frozen(kw_only=True)

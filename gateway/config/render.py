@@ -8,6 +8,7 @@ from itertools import groupby
 from textwrap import wrap
 from typing import Any
 
+from gateway.config.kinds import Secret
 from gateway.config.option import Option, Part, options, parts
 from gateway.config.schema import Config
 from gateway.config.walk import dotted, in_force
@@ -61,8 +62,9 @@ def render_sample(values: Mapping[str, object] | None = None) -> str:
     for path, part in _sections(Config):
         lines += ["", "", *_comment(part.text), ("#" if part.table else "") + f"[{_title(path, part)}]"]
         for name, option in options(part.type):
-            lines += ["", *_comment(_described(option))] if not part.table else _comment(_described(option))
-            lines += _setting(name, option, left.pop(dotted((*path, name)), None))
+            given = left.pop(dotted((*path, name)), None)
+            lines += ["", *_comment(_described(option))] if not part.table else _comment(_described(option, False))
+            lines += _setting(name, option, given, part.table)
     if left:
         raise KeyError(next(iter(left)))
     return "\n".join(lines) + "\n"
@@ -72,7 +74,7 @@ def render_reference() -> str:
     """The reference page, in Markdown."""
     lines = [_REFERENCE_HEAD]
     for path, part in _sections(Config):
-        heading = ".".join((*path, "NAME")) if part.table else ".".join(path)
+        heading = ".".join((*_anonymous(path), "NAME")) if part.table else ".".join(path)
         lines += [f"## [{heading}]", "", part.text, ""]
         if part.table:
             lines += [f"For example `[{_title(path, part)}]`.", ""]
@@ -95,7 +97,14 @@ def show(config: Config) -> str:
 def _sections(cls: type[Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Part]]:
     for name, part in parts(cls):
         yield (*path, name), part
-        yield from _sections(part.type, (*path, name))
+        yield from _sections(part.type, (*path, name, part.example) if part.table else (*path, name))
+
+
+def _anonymous(path: tuple[str, ...]) -> tuple[str, ...]:
+    """The path of a section with C{NAME} for what an administrator names."""
+    parent, *within = path
+    part = dict(parts(Config))[parent]
+    return (parent, "NAME", *within[1:]) if part.table and within else path
 
 
 def _title(path: tuple[str, ...], part: Part) -> str:
@@ -112,18 +121,20 @@ def _allowed(option: Option) -> str:
     return ", ".join(filter(None, (option.unit, option.kind.bounds)))
 
 
-def _described(option: Option) -> str:
+def _described(option: Option, with_example: bool = True) -> str:
     allowed = _allowed(option)
     text = option.text[:1].upper() + option.text[1:] + (f" ({allowed})." if allowed else ".")
-    if option.example is not None and option.default is not None:
+    if with_example and option.example is not None and option.default is not None:
         text += f"\nExample: {option.kind.write(option.example)}"
     return text
 
 
-def _setting(name: str, option: Option, value: object) -> list[str]:
+def _setting(name: str, option: Option, value: object, named: bool) -> list[str]:
     if value is not None:
         return [f"{name} = {option.kind.write(option.kind.read(value))}"]
-    shown = option.example if option.default is None else option.default
+    # A section that the administrator names is an example as a whole.
+    instead = option.default is None or (named and option.example is not None)
+    shown = option.example if instead else option.default
     return [f"#{name} = {option.kind.write(shown)}"]
 
 
@@ -141,10 +152,12 @@ def _row(name: str, option: Option) -> str:
 def _shown(name: str, option: Option, value: Any, origin: str) -> list[str]:
     if value is None:
         return [f"# {name}: {option.unset}"] if option.unset else []
-    text = option.kind.write(_masked(value) if option.secret else value)
+    text = option.kind.write(_masked(value, option) if option.secret else value)
     return [f"{name} = {text}  # {origin}"]
 
 
-def _masked(secret: str) -> str:
-    """A URL without its passwords."""
+def _masked(secret: str, option: Option) -> str:
+    """A password as stars, a URL without its passwords."""
+    if isinstance(option.kind, Secret):
+        return "***" if secret else ""
     return _PASSWORD_IN_QUERY.sub(r"\1***", _PASSWORD.sub(r"\1***", secret))

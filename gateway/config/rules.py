@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import get_close_matches
 
+import gateway.config.sending_rules as sending
 from gateway.config.device_policy import Policy
-from gateway.config.kinds import Wrong, quoted
+from gateway.config.kinds import Broken, Wrong, quoted
 from gateway.config.pushing import NO_POLICY
 from gateway.config.schema import Config
 from gateway.model import Mode
 
-_BUILT = (Mode.OFF, Mode.DIRECT_PUSH)
+_WITHOUT_SMS = (Mode.OFF, Mode.DIRECT_PUSH)
 _PASSWORD_ELEMENTS = (
     "AlphanumericDevicePasswordRequired",
     "PasswordRecoveryEnabled",
@@ -24,8 +25,6 @@ _PASSWORD_ELEMENTS = (
     "MinDevicePasswordComplexCharacters",
 )
 
-Broken = tuple[tuple[str, ...], Wrong]
-
 
 def broken(config: Config) -> Iterator[Broken]:
     """The rules that a configuration breaks: the key, and what is wrong."""
@@ -35,23 +34,43 @@ def broken(config: Config) -> Iterator[Broken]:
             Wrong("a path with ? or % in it cannot be given to the database", "Choose another folder"),
         )
     yield from _modes(config)
+    yield from _groups(config)
+    yield from sending.broken(config)
     yield from _policy_names(config)
     for name, policy in config.provisioning.policies.items():
         yield from _policy(name, policy)
 
 
 def _modes(config: Config) -> Iterator[Broken]:
-    modes: dict[tuple[str, ...], Mode] = {("policy", "default_mode"): config.policy.default_mode}
-    modes.update({("users", name, "mode"): user.mode for name, user in config.users.items() if user.mode})
+    if config.sends_sms:
+        return
+    modes: dict[tuple[str, ...], Mode | None] = {("policy", "default_mode"): config.policy.default_mode}
+    modes.update({("groups", name, "mode"): group.mode for name, group in config.groups.items()})
+    for name, user in config.users.items():
+        modes["users", name, "mode"] = user.mode
+        modes.update({("users", name, "devices", id, "mode"): device.mode for id, device in user.devices.items()})
     for key, mode in modes.items():
-        if mode not in _BUILT:
+        if mode not in (None, *_WITHOUT_SMS):
+            assert mode is not None
             yield (
                 key,
                 Wrong(
-                    f"this version has no SMS triggers yet, which mode {quoted(mode.value)} needs",
-                    'Use "direct-push" or "off"',
+                    f"mode {quoted(mode.value)} needs somebody who takes SMS, and there is no operator",
+                    "Add a section [operators.NAME], or [relay] and sms.allow_own_addresses = true; or use "
+                    '"direct-push" or "off"',
                 ),
             )
+
+
+def _groups(config: Config) -> Iterator[Broken]:
+    first: dict[str, str] = {}
+    for name, group in config.groups.items():
+        for member in group.members:
+            if first.setdefault(member, name) != name:
+                yield (
+                    ("groups", name, "members"),
+                    Wrong(f"{quoted(member)} is in the group {quoted(first[member])} too", "Take it out of one"),
+                )
 
 
 def _policy_names(config: Config) -> Iterator[Broken]:

@@ -11,8 +11,10 @@ from attrs import Factory, field, frozen
 
 from gateway.config.listening import Admin, Data, Https, Smtp
 from gateway.config.option import section, table
-from gateway.config.pushing import NO_POLICY, DirectPush, ModePolicy, Provisioning, User
+from gateway.config.pushing import NO_POLICY, DirectPush, Group, ModePolicy, Provisioning, User
 from gateway.config.running import Cred, Ledger, Limits, Log, Maildir, Store
+from gateway.config.sending import Operator, Relay
+from gateway.config.triggering import Auto, Sms, Trace
 from gateway.model import Mode
 
 
@@ -30,8 +32,23 @@ class Config:
     smtp: Smtp = section(Smtp, "Where mail for local accounts comes in.")
     admin: Admin = section(Admin, "Metrics, and the commands that talk to the running gateway.")
     direct_push: DirectPush = section(DirectPush, "Direct Push: the parked Ping requests.")
-    policy: ModePolicy = section(ModePolicy, "How users are told of changes.")
+    policy: ModePolicy = section(
+        ModePolicy,
+        "How users are told of changes: the mode of everybody for whom nothing else is said, and what may wake a "
+        "device by SMS.",
+    )
+    groups: Mapping[str, Group] = table(Group, "What differs for a group of users.", example="field")
     users: Mapping[str, User] = table(User, "What differs for one user.", example="ann@example.org")
+    sms: Sms = section(Sms, "Triggers by SMS, for devices that cannot hold a connection.")
+    auto: Auto = section(Auto, "When devices in mode auto are reached by SMS instead of Direct Push.")
+    operators: Mapping[str, Operator] = table(
+        Operator,
+        "Who takes SMS: an SMSC that speaks SMPP (smpp), or a gateway that makes an SMS of a mail (smtp_address): one "
+        "of the two.",
+        example="examplenet",
+    )
+    relay: Relay = section(Relay, "The server that takes the mails that the gateway sends.")
+    trace: Trace = section(Trace, "The record of what happened to each change on its way to each device.")
     provisioning: Provisioning = section(
         Provisioning, "The policy that devices must apply before they may synchronise."
     )
@@ -48,10 +65,33 @@ class Config:
         """The SQLAlchemy URL of the database in force: that of the SQLite file if C{store.url} is empty."""
         return self.store.url or f"sqlite:///{self.data.database}"
 
+    @property
+    def sends_sms(self) -> bool:
+        """Whether there is anybody who takes SMS."""
+        return bool(self.operators) or bool(self.relay.endpoint and self.sms.allow_own_addresses)
+
     def user_mode(self, name: str) -> Mode:
         """How the devices of a user are told of changes."""
         user = self.users.get(name)
-        return user.mode if user and user.mode else self.policy.default_mode
+        if user and user.mode:
+            return user.mode
+        groups = (group.mode for group in self.groups.values() if group.mode and name in group.members)
+        return next(groups, self.policy.default_mode)
+
+    def operator_of(self, number: str) -> str:
+        """The name of the operator that takes SMS for a number in E.164 form, or C{""}."""
+        digits = number.lstrip("+")
+        best = max(
+            (
+                (len(prefix), name)
+                for name, operator in self.operators.items()
+                for prefix in (given.lstrip("+") for given in operator.prefixes)
+                if digits.startswith(prefix)
+            ),
+            default=(0, ""),
+        )
+        only = next(iter(self.operators)) if len(self.operators) == 1 else ""
+        return best[1] or self.sms.default_operator or only
 
     def policy_name(self, name: str) -> str:
         """The name of the policy of a user, or C{"none"}; a line for the user comes before the exceptions."""
