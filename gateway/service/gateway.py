@@ -12,7 +12,6 @@ from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
@@ -58,7 +57,7 @@ class GatewayService(Service):
     _starting: Deferred[None] | None = field(init=False, default=None)
     _lock: int | None = field(init=False, default=None)
     _loops: list[LoopingCall] = field(init=False, factory=list)
-    _signal: IDelayedCall | None = field(init=False, default=None)
+    _hurried: bool = field(init=False, default=False)
 
     # Start.
 
@@ -209,6 +208,9 @@ class GatewayService(Service):
     async def stopService(self) -> None:
         """End every Watch politely, over a few seconds, then close everything."""
         super().stopService()
+        # The reactor's own takers of these would stop it a second time, and complain that it is not running.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._told_again)
         if self._starting is not None:
             self._starting.cancel()
         parts = self.parts
@@ -227,6 +229,15 @@ class GatewayService(Service):
         parts.store.close()
         self.log.info("stopped")
 
+    def _told_again(self, *args: object) -> None:
+        self.reactor.callFromThread(self._hurry)
+
+    def _hurry(self) -> None:
+        """Cut the farewell short: who is still parked is answered at once."""
+        if not self._hurried:
+            self.log.info("told again to stop: the farewell is cut short")
+        self._hurried = True
+
     async def _farewell(self, parts: Parts) -> None:
         """Answer the parked requests in slices, so that the devices do not come back all at once."""
         parts.dispatcher.closing = True
@@ -236,6 +247,8 @@ class GatewayService(Service):
         steps = max(1, int(parts.config.direct_push.farewell_seconds / FAREWELL_STEP))
         size = -(-len(claims) // steps)
         for first in range(0, len(claims), max(1, size)):
+            if self._hurried:
+                break
             parts.board.recall_claims(claims[first : first + size], "shutdown")
             await deferLater(self.reactor, FAREWELL_STEP)
         patience = self.reactor.seconds() + FAREWELL_PATIENCE

@@ -79,6 +79,23 @@ class FarewellTests(SynchronousTestCase):
             await phones[index].receive()
         self.assertIn(await asyncio.to_thread(gateway.wait), CLEAN)
 
+    @played
+    async def test_toldAgain(self) -> None:
+        """A second SIGTERM, or SIGINT, cuts the farewell short: all are answered at once, and nobody complains."""
+        for second in (signal.SIGTERM, signal.SIGINT):
+            gateway = started(self, users=["ann", "bob"], settings={"direct_push": {"farewell_seconds": "30"}})
+            phones = await fleet(gateway, 2)
+            answers = [await phone.park(900) for phone in phones]
+            began = time.monotonic()
+            gateway.poke(signal.SIGTERM)
+            await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
+            gateway.poke(second)
+            self.assertEqual({reply.ping for reply in await asyncio.gather(*answers)}, {"1"})
+            self.assertIn(await asyncio.to_thread(gateway.wait), CLEAN)
+            self.assertLess(time.monotonic() - began, 15.0)
+            self.assertNotIn("Traceback", gateway.log)
+            self.assertIn("the farewell is cut short", gateway.log)
+
     def test_nobody(self) -> None:
         """With nobody parked it is gone at once, and its socket with it."""
         gateway = started(self)
