@@ -36,6 +36,7 @@ CODECS = {
     "gateway.eas.codepages",
     "gateway.sms.alphabet",
     "gateway.sms.pdu",
+    "gateway.sms.udh",
     "gateway.sms.wappush",
 }
 NO_IO = ("twisted.internet.reactor", "twisted.web", "socket", "os", "pathlib", "sqlite3", "sqlalchemy")
