@@ -1,0 +1,49 @@
+"""What is counted of one phone while a rehearsal goes on."""
+
+from __future__ import annotations
+
+from array import array
+
+from attrs import define, field
+
+#: The radio stays awake for so many seconds after the last byte: what comes within is no new wake-up.
+RADIO_TAIL = 10.0
+
+
+@define(eq=False)
+class Tally:
+    """Counts of one phone, and the latencies of its changes in seconds.
+
+    C{waits}: from change to synchronised; C{announced}: from change to the phone's learning that there is one.
+    C{never}: changes that it had not learnt of at the end of the rehearsal, nor synchronised.
+    """
+
+    waits: array[float] = field(factory=lambda: array("f"))
+    announced: array[float] = field(factory=lambda: array("f"))
+    changes: int = 0
+    never: int = 0
+    heartbeats: int = 0
+    told: int = 0
+    lost_parks: int = 0
+    lost_answers: int = 0
+    syncs: int = 0
+    empty_syncs: int = 0
+    items: int = 0
+    connects: int = 0
+    folder_syncs: int = 0
+    sms: int = 0
+    sms_lost: int = 0
+    sms_received: int = 0
+    sms_ignored: int = 0
+    cost: float = 0.0
+    wakeups: int = 0
+    switches: int = 0
+    heartbeat: int = 0
+    settled: bool = False
+    _awake: float = field(init=False, default=float("-inf"))
+
+    def active(self, time: float) -> None:
+        """The radio sends or receives data now."""
+        if time > self._awake + RADIO_TAIL:
+            self.wakeups += 1
+        self._awake = max(self._awake, time)
