@@ -392,14 +392,6 @@ class PolicyTests(ConfigTestCase):
         names = [config.policy_name(name) for name in ("dave", "bob", "ann", "carol")]
         self.assertEqual(names, ["strict", "none", "mild", "none"])
 
-    def test_modeOfUser(self) -> None:
-        """A user has the mode of its own line, and the default one otherwise."""
-        config = self.load(self.STRICT)
-        self.assertEqual(
-            [config.user_mode(name) for name in ("ann", "carol", "dave")],
-            [Mode.DIRECT_PUSH, Mode.OFF, Mode.DIRECT_PUSH],
-        )
-
     def test_undefinedPolicy(self) -> None:
         """A policy that is not defined is refused where it is named."""
         self.assertEqual(

@@ -64,10 +64,10 @@ class DefaultTests(ConfigTestCase):
         self.assertEqual((operator.source_ton, operator.destination_ton, operator.destination_npi), (None, 1, 1))
         self.assertEqual((operator.validity_seconds, operator.trigger_format, operator.ca), (None, None, None))
         self.assertIs(operator.interface_version, InterfaceVersion.V3_4)
-        self.assertIs(operator.concatenation, Concatenation.UDH)
+        self.assertIs(operator.concatenation, Concatenation.UDH8)
         self.assertIs(operator.message_id, MessageId.AUTO)
         self.assertIs(operator.receipts, Receipts.ALL)
-        self.assertIs(operator.encoding, Encoding.AUTO)
+        self.assertIs(operator.encoding, Encoding.GSM)
 
     def test_operatorBySmtp(self) -> None:
         """An operator may have a gateway that makes an SMS of a mail, behind the relay or a server of its own."""
@@ -277,7 +277,7 @@ class TriggerTests(ConfigTestCase):
         self.load("[sms]\nsi_href = 'https://mail.example.org/?{guid}'")
         for bad in (f"si_href = '{'x' * 50}'", "si_href = '{user}'", "si_href = '{'", f"si_text = '{'x' * 41}'"):
             self.assertIn("sms.si_", self.refused(f"[sms]\n{bad}")[0])
-        self.assertIn("sms.emn_mailbox: ", self.refused("[sms]\nemn_mailbox = 'mailat:{name}'")[0])
+        self.assertIn("sms.emn_mailbox: ", self.refused("[sms]\nemn_mailbox = 'mailat:{user}'")[0])
 
     def test_format(self) -> None:
         """An operator may have a format of its own."""
@@ -304,7 +304,9 @@ class ModeTests(ConfigTestCase):
             OPERATOR + "[policy]\ndefault_mode = 'both'\n[groups.field]\nmembers = ['ann', 'bob']\nmode = 'auto'\n"
             "[users.bob]\nmode = 'off'\n[users.bob.devices.phone1]\nmode = 'sms'\n"
         )
-        self.assertEqual([config.user_mode(name) for name in ("ann", "bob", "dan")], [Mode.AUTO, Mode.OFF, Mode.BOTH])
+        self.assertIs(config.policy.default_mode, Mode.BOTH)
+        self.assertEqual((config.groups["field"].members, config.groups["field"].mode), (("ann", "bob"), Mode.AUTO))
+        self.assertIs(config.users["bob"].mode, Mode.OFF)
         self.assertIs(config.users["bob"].devices["phone1"].mode, Mode.SMS)
 
     def test_twoGroups(self) -> None:

@@ -57,7 +57,7 @@ class Operations:
             "type": device.type,
             "agent": device.agent,
             "version": device.version,
-            "mode": self.policy.mode(device.key.user).value,
+            "mode": self.policy.mode(device.key.user, device.key.device).value,
             "parked_seconds": parked,
             "heartbeat": device.heartbeat,
             "folders": [[folder, word] for folder, word in device.folders or ()],

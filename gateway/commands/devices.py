@@ -17,7 +17,7 @@ from gateway.admin.operations import Operations, Unknown
 from gateway.commands.gateway_socket import Declined, GatewaySocket, NotRunning
 from gateway.commands.options import config_option, read_config
 from gateway.config import Config
-from gateway.core.policy import Policy
+from gateway.service.settings import modes
 from gateway.store import CannotOpen, open_store
 
 
@@ -35,7 +35,7 @@ def order(
         store = open_store(config.store_url, _execute)
     except (OSError, CannotOpen) as error:
         raise click.ClickException(str(error)) from error
-    policy = Policy(config.policy.default_mode, {user: config.user_mode(user) for user in config.users})
+    policy = modes(config)
     try:
         return _now(ensureDeferred(offline(Operations(store, policy, lambda: int(time.time())))))
     except Unknown as error:

@@ -15,7 +15,6 @@ from gateway.config.pushing import NO_POLICY, DirectPush, Group, ModePolicy, Pro
 from gateway.config.running import Cred, Ledger, Limits, Log, Maildir, Store
 from gateway.config.sending import Operator, Relay
 from gateway.config.triggering import Auto, Sms, Trace
-from gateway.model import Mode
 
 
 @frozen(kw_only=True)
@@ -69,14 +68,6 @@ class Config:
     def sends_sms(self) -> bool:
         """Whether there is anybody who takes SMS."""
         return bool(self.operators) or bool(self.relay.endpoint and self.sms.allow_own_addresses)
-
-    def user_mode(self, name: str) -> Mode:
-        """How the devices of a user are told of changes."""
-        user = self.users.get(name)
-        if user and user.mode:
-            return user.mode
-        groups = (group.mode for group in self.groups.values() if group.mode and name in group.members)
-        return next(groups, self.policy.default_mode)
 
     def operator_of(self, number: str) -> str:
         """The name of the operator that takes SMS for a number in E.164 form, or C{""}."""

@@ -53,7 +53,8 @@ class MessageId(Enum):
 class Concatenation(Enum):
     """How a long message goes out."""
 
-    UDH = "udh"
+    UDH8 = "udh8"
+    UDH16 = "udh16"
     SAR = "sar"
     PAYLOAD = "payload"
 
@@ -61,7 +62,6 @@ class Concatenation(Enum):
 class Encoding(Enum):
     """How text is written."""
 
-    AUTO = "auto"
     GSM = "gsm"
     ASCII = "ascii"
     LATIN1 = "latin1"
@@ -239,19 +239,22 @@ class Operator:
         live=True,
     )
     encoding: Encoding = option(
-        Encoding.AUTO,
-        Choice(Encoding),
-        "How text is written; auto: in GSM 03.38, and in UCS-2 what does not go into that",
-        live=True,
+        Encoding.GSM, Choice(Encoding), "How the SMSC wants text; gsm is what nearly all do", live=True
     )
     binary_coding: int = option(
         4, Number(2, 245, only=(2, 4, 244, 245)), "The data_coding of triggers that are not text", live=True
     )
+    port_fields: bool = option(
+        False,
+        Flag(),
+        "Whether ports go in fields of their own (destination_port, source_port), of which the SMSC makes the header",
+        live=True,
+    )
     concatenation: Concatenation = option(
-        Concatenation.UDH,
+        Concatenation.UDH8,
         Choice(Concatenation),
-        "How a message goes out that is too long for one SMS: in parts with a header, in parts with sar_* fields, or "
-        "whole as message_payload",
+        "How a trigger goes out that is too long for one SMS: in parts with a header that has a reference of 8 or 16 "
+        "bits, in parts with sar_* fields, or whole as message_payload",
         live=True,
     )
     retries: int = option(

@@ -97,11 +97,9 @@ class Sms:
     )
     si_text: str = option("New mail", Text(ascii_up_to(40)), "The words in a trigger of format si", live=True)
     emn_mailbox: str = option(
-        "mailat:{guid}",
-        Text(filled("guid", "user")),
-        "The mailbox in a trigger of format emn: {guid} for devices that compare it, {user} for those that look for "
-        "their account",
-        example="mailat:{user}@example.org",
+        "mailat:{guid}@push.invalid",
+        Text(filled("guid")),
+        "The mailbox in a trigger of format emn",
         live=True,
     )
     lease_days: int = option(

@@ -245,7 +245,7 @@ class Held:
             return self._say(INTERVAL, Element("Ping:HeartbeatInterval", bound))
         if not self.ping.stands(device):
             return self._say(HIERARCHY)
-        self.quiet = self.ping.policy.parks_quietly(device.key.user)
+        self.quiet = self.ping.policy.parks_quietly(device.key)
         return await self._first(device, parameters)
 
     async def _first(self, device: Device, parameters: Parameters) -> Answer | Mapping[int, int]:

@@ -12,7 +12,6 @@ from gateway.config import Config
 from gateway.core.berths import Berths
 from gateway.core.heartbeat import HeartbeatWindow
 from gateway.core.partnerships import Partnerships
-from gateway.core.policy import Policy
 from gateway.core.rate import Rate
 from gateway.core.switchboard import Switchboard
 from gateway.cred.accounts import Accounts
@@ -90,7 +89,7 @@ def assemble(config: Config, reactor: Any) -> Parts:
     reporter = Reporter(board, metrics)
     source = make_source(config, store, reporter, accounts, reactor, pools.run("files"))
     partnerships = Partnerships(store)
-    policy = Policy(config.policy.default_mode, settings.modes(config), config.direct_push.enabled)
+    policy = settings.modes(config)
     rules = Rules()
     settings.apply_rules(rules, config)
     gate = Gate(rules, wall_clock)

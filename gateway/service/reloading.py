@@ -10,7 +10,6 @@ from twisted.logger import Logger
 import gateway.service.settings as settings
 from gateway.config import Config
 from gateway.cred.accounts import load_accounts
-from gateway.model import DeviceKey
 from gateway.service.mail import apply_smtp
 from gateway.service.parts import Parts
 from gateway.tls import BadCertificate, KeyPair
@@ -103,13 +102,7 @@ def _pings(parts: Parts, config: Config) -> None:
 
 def _modes(parts: Parts, config: Config) -> None:
     """Pings of those who are told of changes in another way now end; all others stay parked."""
-    moved = parts.policy.replace(config.policy.default_mode, settings.modes(config), config.direct_push.enabled)
-    known = set(parts.policy.users) | moved
-
-    def concerned(key: DeviceKey) -> bool:
-        return key.user in moved or ("" in moved and key.user not in known)
-
-    parts.board.recall(concerned, "mode")
+    parts.board.recall(parts.policy.replace(settings.modes(config)), "mode")
 
 
 def _policies(parts: Parts, config: Config) -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from gateway.config import Config
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from gateway.config import Config, WakeDefaults, WakeExceptions
 from gateway.core.berths import BerthLimits
 from gateway.core.heartbeat import HeartbeatLimits
+from gateway.core.policy import Policy
+from gateway.core.wakerules import Folders, UserRule, WakeFolders, WakeRules
 from gateway.eas import policydoc, wbxml
 from gateway.eas.content import BodyLimits
 from gateway.eas.gate import Rules
 from gateway.eas.incoming import ChannelLimits
 from gateway.eas.ping import PingLimits
 from gateway.eas.syncbody import SyncLimits
-from gateway.model import Mode
+from gateway.model import DeviceKey
+
+T = TypeVar("T")
 
 
 def ping_limits(config: Config) -> tuple[PingLimits, bool]:
@@ -58,6 +66,55 @@ def channel_limits(config: Config) -> ChannelLimits:
     return ChannelLimits(https.header_timeout, https.max_header_bytes, config.limits.max_body_bytes)
 
 
-def modes(config: Config) -> dict[str, Mode]:
-    """The modes of the users that have one of their own."""
-    return {name: config.user_mode(name) for name in config.users}
+def modes(config: Config) -> Policy:
+    """The modes that are configured."""
+    return Policy(
+        config.policy.default_mode,
+        {name.lower(): user.mode for name, user in config.users.items() if user.mode},
+        config.direct_push.enabled,
+        config.sms.enabled,
+        {
+            member.lower(): (name, group.mode)
+            for name, group in config.groups.items()
+            if group.mode
+            for member in group.members
+        },
+        {
+            DeviceKey(name.lower(), id.lower()): device.mode
+            for name, user in config.users.items()
+            for id, device in user.devices.items()
+            if device.mode
+        },
+    )
+
+
+def wake_rules(config: Config) -> WakeRules:
+    """What may wake whose devices, and when; what is said for a user comes before what is said for the group."""
+    common = (config.policy,)
+    groups = {member.lower(): group for group in config.groups.values() for member in group.members}
+    of_group = {name: _wake_rule((group, *common)) for name, group in config.groups.items()}
+    rules = {member.lower(): of_group[name] for name, group in config.groups.items() for member in group.members}
+    for name, user in config.users.items():
+        above = groups.get(name.lower())
+        rules[name.lower()] = _wake_rule((user, *((above,) if above else ()), *common))
+    return WakeRules(_wake_rule(common), rules)
+
+
+def _wake_rule(scopes: Sequence[WakeDefaults | WakeExceptions]) -> UserRule:
+    """The rule that several scopes make together, the narrowest first."""
+    classes = _first(scope.wake_classes for scope in scopes)
+    name = _first(scope.time_zone for scope in scopes)
+    return UserRule(
+        WakeFolders(
+            frozenset(word.value for word in classes),
+            Folders(_first(scope.wake_folders for scope in scopes)),
+            Folders(_first(scope.never_folders for scope in scopes)),
+        ),
+        _first(scope.quiet_hours for scope in scopes),
+        ZoneInfo(name) if name else None,
+    )
+
+
+def _first(values: Iterable[T | None]) -> T:
+    """The first value that is given; the last one always is."""
+    return next(value for value in values if value is not None)

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.core.berths import BerthLimits
 from gateway.core.heartbeat import HeartbeatLimits
+from gateway.core.policy import Policy
 from gateway.eas.call import Answer, Call
 from gateway.eas.dispatch import Arrival
 from gateway.eas.ping import RETRY_FIRST, PingLimits
@@ -745,7 +746,7 @@ class ModeTests(PingCase):
 
     def test_parkedQuietly(self) -> None:
         """With mode off no change ends the Ping, which expires with Status 1 and does not count as a Watch."""
-        self.world.policy.replace(Mode.OFF, {}, True)
+        self.world.policy.replace(Policy(Mode.OFF))
         self.world.found(self.inbox, "1.a")
         self.parked(self.inbox)
         self.world.found(self.inbox, "2.a")
@@ -755,23 +756,23 @@ class ModeTests(PingCase):
 
     def test_checkedAllTheSame(self) -> None:
         """With mode off a Ping is checked like any other."""
-        self.world.policy.replace(Mode.OFF, {}, True)
+        self.world.policy.replace(Policy(Mode.OFF))
         self.assertEqual(status_of(self.phone.ping(1, self.inbox)), "5")
         self.assertEqual(status_of(self.phone.ping(60, 1001)), "7")
 
     def test_onAgain(self) -> None:
         """What came while nothing was told is told at once as soon as it may be."""
-        self.world.policy.replace(Mode.OFF, {}, True)
+        self.world.policy.replace(Policy(Mode.OFF))
         self.world.found(self.inbox, "1.a")
         self.parked(self.inbox)
-        self.world.policy.replace(Mode.DIRECT_PUSH, {}, True)
+        self.world.policy.replace(Policy())
         self.world.board.recall(lambda key: True, "mode")
         self.assertEqual(status_of(self.phone.connection.answers()), "7")
         self.assertEqual(status_of(self.phone.ping(60, self.inbox)), "2")
 
     def test_onlyThatUser(self) -> None:
         """Another user's Ping is told of changes."""
-        self.world.policy.replace(Mode.DIRECT_PUSH, {"bob": Mode.OFF}, True)
+        self.world.policy.replace(Policy(users={"bob": Mode.OFF}))
         self.parked(self.inbox)
         self.world.found(self.inbox, "1.a")
         self.assertEqual(status_of(self.phone.connection.answers()), "2")
