@@ -329,6 +329,22 @@ class Looked:
     folders: Mapping[int, Look]
 
 
+#: [MS-ASPROV] 2.2.2.28: elements of a device policy that mean nothing while DevicePasswordEnabled is not set.
+PASSWORD_ELEMENTS = frozenset(
+    {
+        "AlphanumericDevicePasswordRequired",
+        "PasswordRecoveryEnabled",
+        "MinDevicePasswordLength",
+        "MaxInactivityTimeDeviceLock",
+        "MaxDevicePasswordFailedAttempts",
+        "AllowSimpleDevicePassword",
+        "DevicePasswordExpiration",
+        "DevicePasswordHistory",
+        "MinDevicePasswordComplexCharacters",
+    }
+)
+
+
 class WipeState(Enum):
     """[MS-ASPROV] 3.1.5.1: the life of a remote wipe."""
 

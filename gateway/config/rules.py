@@ -10,20 +10,9 @@ from gateway.config.device_policy import Policy
 from gateway.config.kinds import Broken, Wrong, quoted
 from gateway.config.pushing import NO_POLICY
 from gateway.config.schema import Config
-from gateway.model import Mode
+from gateway.model import PASSWORD_ELEMENTS, Mode
 
 _WITHOUT_SMS = (Mode.OFF, Mode.DIRECT_PUSH)
-_PASSWORD_ELEMENTS = (
-    "AlphanumericDevicePasswordRequired",
-    "PasswordRecoveryEnabled",
-    "MinDevicePasswordLength",
-    "MaxInactivityTimeDeviceLock",
-    "MaxDevicePasswordFailedAttempts",
-    "AllowSimpleDevicePassword",
-    "DevicePasswordExpiration",
-    "DevicePasswordHistory",
-    "MinDevicePasswordComplexCharacters",
-)
 
 
 def broken(config: Config) -> Iterator[Broken]:
@@ -98,7 +87,7 @@ def _policy(name: str, policy: Policy) -> Iterator[Broken]:
         yield key, Wrong('the name "none" stands for no policy', "Choose another name")
     if policy.DevicePasswordEnabled is None:
         for element in policy.elements():
-            if element in _PASSWORD_ELEMENTS:
+            if element in PASSWORD_ELEMENTS:
                 yield (
                     (*key, element),
                     Wrong(

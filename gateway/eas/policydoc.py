@@ -12,7 +12,7 @@ from attrs import evolve, field, frozen
 
 from gateway.eas.call import Version
 from gateway.element import Element
-from gateway.model import BodyPreference, SyncOptions
+from gateway.model import PASSWORD_ELEMENTS, BodyPreference, SyncOptions
 
 Setting = bool | int | tuple[str, ...] | None
 """The value of an element: C{None} sends it empty, which means that there is no such limit."""
@@ -90,18 +90,6 @@ _IN_WAP = frozenset(
         "MaxDevicePasswordFailedAttempts",
     }
 )
-_OF_PASSWORD = frozenset(
-    {
-        "AlphanumericDevicePasswordRequired",
-        "MinDevicePasswordLength",
-        "MaxInactivityTimeDeviceLock",
-        "MaxDevicePasswordFailedAttempts",
-        "AllowSimpleDevicePassword",
-        "DevicePasswordExpiration",
-        "DevicePasswordHistory",
-        "MinDevicePasswordComplexCharacters",
-    }
-)
 _NO_LOCK = 9999
 
 
@@ -146,7 +134,7 @@ def _restricts(policy: Policy, name: str) -> bool:
     if name in _LISTS:
         return bool(policy.elements[name])
     value = policy.number(name)
-    if value is None or (name in _OF_PASSWORD and not policy.number("DevicePasswordEnabled")):
+    if value is None or (name in PASSWORD_ELEMENTS and not policy.number("DevicePasswordEnabled")):
         return False
     return _ELEMENTS[name][1](value)
 
