@@ -1,0 +1,262 @@
+"""From the outbox to a server that takes mail: letters of one route, as they become due."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from attrs import define, evolve, field
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from gateway.core.retrying import Retry
+from gateway.interfaces import IOutbox
+from gateway.mail.server import Fate, Mail, Result, Unreachable
+from gateway.trigger import Letter, LetterState, Outcome
+
+_MESSAGE_ID = re.compile(rb"^message-id:[ \t]*(?:\r?\n[ \t]+)?(<[^<>\s]{1,990}>)[ \t]*\r?$", re.I | re.M)
+_BODY = re.compile(rb"\r?\n\r?\n")
+#: So many letters are taken at a time. All of them are in doubt until they are settled, so there are few.
+MOST = 10
+#: Timers are set for so many seconds at most, as the clock of the day may be put forward.
+LONGEST_TIMER = 600.0
+#: Characters of a result that are kept.
+WORDS = 1000
+
+
+class Sender(Protocol):
+    """What a pump needs of L{gateway.mail.submission.Submission}."""
+
+    async def send(self, mail: Mail) -> Result:
+        """Send one mail; raises L{Unreachable}."""
+
+    async def close(self) -> None:
+        """Leave politely."""
+
+    def abort(self) -> None:
+        """End what is being sent."""
+
+
+def message_id(content: bytes) -> str:
+    """The Message-ID of a message, with its angle brackets; empty if it has none."""
+    end = _BODY.search(content)
+    found = _MESSAGE_ID.search(content, 0, end.start() + 1 if end else len(content))
+    return found[1].decode("ascii", "replace") if found else ""
+
+
+@define(eq=False)
+class Pump:
+    """Sends the letters of a route, one after the other.
+
+    What the server takes is SENT, what it puts off is QUEUED again, what it refuses is FAILED. A letter whose answer
+    did not come is in doubt: the outbox has it sent once more. While there is no connection the route rests, with
+    growing pauses, and letters are not tried one by one.
+
+    @param render: envelope sender, envelope recipients and message of a letter; raises for one that cannot be sent.
+    @param clock: monotonic time. @param now: seconds since the epoch.
+    @param settled: told of each outcome when it is written down.
+    @param rests: the pauses of the route without a connection.
+    """
+
+    log = Logger()
+
+    route: str
+    outbox: IOutbox
+    sender: Sender
+    render: Callable[[Letter], tuple[str, Sequence[str], bytes]]
+    clock: IReactorTime
+    now: Callable[[], float]
+    retry: Retry = field(factory=Retry)
+    settled: Callable[[Letter, Outcome], None] = lambda letter, outcome: None
+    rests: Retry = field(factory=lambda: Retry((5.0, 15.0, 60.0, 300.0), 0.0))
+    most: int = MOST
+    trouble: str = field(init=False, default="")
+    """Why there is no connection; empty if the last attempt went well."""
+    _outcomes: list[tuple[Letter, Outcome]] = field(init=False, factory=list)
+    _troubles: int = field(init=False, default=0)
+    _running: Deferred[None] | None = field(init=False, default=None)
+    _again: bool = field(init=False, default=False)
+    _timer: IDelayedCall | None = field(init=False, default=None)
+    _rest: float = field(init=False, default=0.0)
+    _stopped: bool = field(init=False, default=True)
+
+    def start(self) -> None:
+        """Begin with what is due."""
+        self._stopped = False
+        self.kick()
+
+    def kick(self) -> None:
+        """Letters were queued: look at once, unless the route rests."""
+        if self._stopped:
+            return
+        if self._running is not None:
+            self._again = True
+        elif self._rest <= self.clock.seconds():
+            self._go()
+
+    async def stop(self, patience: float = 5.0) -> None:
+        """Send no further letter; the one that is being sent has some seconds, then its connection is cut."""
+        self._stopped = True
+        self._set_timer(None)
+        if self._running is None and self._outcomes:
+            self._go()
+        if self._running is not None:
+            cut = self.clock.callLater(patience, self.sender.abort)
+            await self._running
+            if cut.active():
+                cut.cancel()
+        await self.sender.close()
+
+    # Rounds.
+
+    def _go(self) -> None:
+        self._set_timer(None)
+        self._again = False
+        self._running = Deferred.fromCoroutine(self._run())
+        self._running.addErrback(self._failed)
+        self._running.addCallback(self._done)
+
+    def _failed(self, failure: Failure) -> None:
+        self.log.failure("{route} rests after a failure", failure, route=self.route)
+        self._pause()
+
+    def _done(self, _: object) -> None:
+        self._running = None
+        if self._stopped:
+            return
+        if self._again and self._rest <= self.clock.seconds():
+            self._go()
+
+    async def _run(self) -> None:
+        """Work off what is due, and come back when the next is."""
+        await self._write()
+        while not self._stopped and self._rest <= self.clock.seconds():
+            letters = await self.outbox.take(self.route, self.now(), self.most)
+            if not letters:
+                due = await self.outbox.next_due(self.route)
+                if due is not None:
+                    self._set_timer(max(0.0, due - self.now()))
+                return
+            await self._batch(letters)
+
+    async def _batch(self, letters: Sequence[Letter]) -> None:
+        """Send these letters and write down what became of each; what was not offered goes back."""
+        left = list(letters)
+        try:
+            while left and not self._stopped:
+                outcome, broken = await self._attempt(left[0])
+                if outcome is not None:
+                    self._outcomes.append((left.pop(0), outcome))
+                if broken and not self._stopped:
+                    self._no_connection(broken)
+                    self._outcomes += [(letter, self._later(letter, broken)) for letter in left]
+                    left.clear()
+                await self._write()
+        finally:
+            now = self.now()
+            self._outcomes += [(one, Outcome(one.id, LetterState.QUEUED, now, due=one.due)) for one in left]
+        await self._write()
+
+    async def _write(self) -> None:
+        """Settle; what cannot be written now is written before anything else is taken."""
+        outcomes = list(self._outcomes)
+        if outcomes:
+            await self.outbox.settle([outcome for _, outcome in outcomes])
+            del self._outcomes[: len(outcomes)]
+            for letter, outcome in outcomes:
+                self.settled(letter, outcome)
+
+    # One letter.
+
+    async def _attempt(self, letter: Letter) -> tuple[Outcome | None, str]:
+        """What became of a letter, C{None} if it was not offered as we stop; and why there is no connection now."""
+        if 0 < letter.expires <= self.now():
+            return self._failure(letter, "it was too late to send it"), ""
+        mail = self._mail(letter)
+        if mail is None:
+            return self._failure(letter, "no mail can be made of it"), ""
+        try:
+            result = await self.sender.send(mail)
+        except Unreachable as why:
+            return (None if self._stopped else self._later(letter, str(why))), str(why)
+        except CancelledError:
+            raise
+        except Exception:
+            self.log.failure("letter {id} could not be sent", id=letter.id)
+            return self._later(letter, "it could not be sent, the log says why"), ""
+        if not result.broken:
+            self._connected()
+        if result.fate is Fate.TAKEN:
+            await self._others(letter, result)
+        return self._outcome(letter, mail, result), result.text if result.broken else ""
+
+    def _mail(self, letter: Letter) -> Mail | None:
+        try:
+            sender, recipients, content = self.render(letter)
+        except Exception:
+            # Whatever is the matter with it, the letters behind it do not wait for ever.
+            self.log.failure("letter {id} cannot be sent", id=letter.id)
+            return None
+        return Mail(sender, tuple(recipients), content)
+
+    def _outcome(self, letter: Letter, mail: Mail, result: Result) -> Outcome:
+        text, now, name = result.text[:WORDS], self.now(), message_id(mail.content)
+        if result.fate is Fate.TAKEN:
+            return Outcome(letter.id, LetterState.SENT, now, name, text)
+        if result.fate is Fate.DOUBT and letter.doubted:
+            return Outcome(letter.id, LetterState.FAILED, now, name, f"in doubt for the second time: {text}")
+        if result.fate is Fate.DOUBT:
+            return Outcome(letter.id, LetterState.DOUBT, now, name, text, now + self.retry.pause(letter.attempts))
+        if result.fate is Fate.LATER:
+            return self._later(letter, text)
+        return self._failure(letter, text)
+
+    async def _others(self, letter: Letter, result: Result) -> None:
+        """The server took a mail for some recipients and asks to come back for others: they get a letter of their
+        own, queued before the first is settled, so that none is lost."""
+        later = result.of(Fate.LATER)
+        due = self.retry.again(letter.attempts, letter.created, self.now(), letter.expires)
+        if later and due is not None:
+            await self.outbox.put([evolve(letter, id=0, recipients=later, due=due, doubted=False)])
+
+    def _later(self, letter: Letter, why: str) -> Outcome:
+        now = self.now()
+        due = self.retry.again(letter.attempts, letter.created, now, letter.expires)
+        if due is None:
+            return self._failure(letter, f"given up, {why}")
+        return Outcome(letter.id, LetterState.QUEUED, now, result=why[:WORDS], due=due)
+
+    def _failure(self, letter: Letter, why: str) -> Outcome:
+        return Outcome(letter.id, LetterState.FAILED, self.now(), result=why[:WORDS])
+
+    # The route.
+
+    def _no_connection(self, why: str) -> None:
+        if not self.trouble:
+            self.log.warn("{route} has no connection: {why}", route=self.route, why=why)
+        self.trouble = why
+        self._pause()
+
+    def _connected(self) -> None:
+        if self.trouble:
+            self.log.info("{route} has a connection again", route=self.route)
+        self.trouble, self._troubles, self._rest = "", 0, 0.0
+
+    def _pause(self) -> None:
+        self._troubles += 1
+        self._rest = self.clock.seconds() + self.rests.pause(self._troubles)
+        self._set_timer(self._rest - self.clock.seconds())
+
+    def _set_timer(self, delay: float | None) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+        if delay is not None and not self._stopped:
+            self._timer = self.clock.callLater(min(delay, LONGEST_TIMER), self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        self.kick()
