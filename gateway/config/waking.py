@@ -36,7 +36,7 @@ _NEVER_FOLDERS = (
     "special ones, whatever they are called; Sent and Outbox never send one"
 )
 _QUIET_HOURS = "Hours of the day in which no trigger is sent; one that is wanted goes when they end"
-_TIME_ZONE = "The time zone of these hours, and of the days for which limits count"
+_TIME_ZONE = "The time zone of these hours"
 _EVENING = (Hours(22 * 60, 7 * 60),)
 
 
@@ -53,7 +53,11 @@ class WakeDefaults:
     )
     quiet_hours: tuple[Hours, ...] = option((), _HOURS, _QUIET_HOURS, example=_EVENING, live=True)
     time_zone: str = option(
-        "", Text(zone, empty=True), f"{_TIME_ZONE}; empty: that of the machine", example="Europe/Berlin", live=True
+        "",
+        Text(zone, empty=True),
+        f"{_TIME_ZONE}, and of the days for which limits count; empty: that of the machine",
+        example="Europe/Berlin",
+        live=True,
     )
 
 
