@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import attrs
@@ -65,6 +65,14 @@ class LoadTests(ConfigTestCase):
         self.assertEqual(config.smtp.listen, ("tcp:2525:interface=127.0.0.1",))
         self.assertEqual(config.policy.default_mode, Mode.DIRECT_PUSH)
         self.assertEqual(config.origins, {})
+
+    def test_unixProxy(self) -> None:
+        """A trusted proxy is an address, a network, or whoever comes by a Unix socket; nothing else."""
+        config = self.load('[https]\ntrusted_proxies = ["unix", "192.0.2.1"]')
+        self.assertEqual(config.https.trusted_proxies, ("unix", ip_network("192.0.2.1")))
+        self.assertIn('trusted_proxies = ["unix", "192.0.2.1"]  # file', show(config).splitlines())
+        for wrong in ("Unix", "unix:", "localhost", "192.0.2.0/33"):
+            self.assertIn('or "unix"', self.refused(f'[https]\ntrusted_proxies = "{wrong}"')[0])
 
     def test_values(self) -> None:
         """Values of every kind come out typed."""

@@ -272,6 +272,26 @@ class Span:
 
 
 @frozen
+class Neighbour:
+    """Who connects: an address, a network, or C{"unix"} for everybody that comes by a Unix socket."""
+
+    word = "address"
+    bounds = ""
+    textual = True
+
+    def read(self, value: object) -> Network | str:
+        if value == "unix":
+            return "unix"
+        try:
+            return Span().read(value)
+        except Wrong:
+            raise _needed(value, 'an IP address, a network such as 192.0.2.0/24, or "unix"') from None
+
+    def write(self, value: Network | str) -> str:
+        return quoted(value) if isinstance(value, str) else Span().write(value)
+
+
+@frozen
 class Several:
     """A list; a single value stands for a list of one."""
 

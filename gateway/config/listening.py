@@ -14,10 +14,10 @@ from gateway.config.kinds import (
     Decimal,
     Endpoint,
     Location,
+    Neighbour,
     Network,
     Number,
     Several,
-    Span,
     Text,
     Wrong,
     described,
@@ -79,11 +79,11 @@ class Https:
         "Endpoints that speak HTTP without TLS, for a proxy in front that ends TLS",
         example=("tcp:8081:interface=127.0.0.1",),
     )
-    trusted_proxies: tuple[Network, ...] = option(
+    trusted_proxies: tuple[Network | str, ...] = option(
         (),
-        Several(Span()),
-        "Addresses and networks of proxies whose X-Forwarded-For is believed",
-        example=Several(Span()).read(["127.0.0.1", "192.0.2.0/28"]),
+        Several(Neighbour()),
+        'Addresses and networks of proxies whose X-Forwarded-For is believed; "unix": who comes by a Unix socket',
+        example=Several(Neighbour()).read(["127.0.0.1", "192.0.2.0/28", "unix"]),
         live=True,
     )
     certificate: Path = option(

@@ -29,7 +29,8 @@ from gateway.eas.status import REASONS
 
 PATH = b"/microsoft-server-activesync"
 KNOWN_METHODS = frozenset({b"GET", b"HEAD", b"PUT", b"DELETE", b"TRACE", b"PATCH", b"CONNECT"})
-Networks = Sequence[IPv4Network | IPv6Network]
+Networks = Sequence[IPv4Network | IPv6Network | str]
+"""Networks; C{"unix"} is whoever comes by a Unix socket."""
 
 _PATHS = frozenset({PATH, PATH + b"/default.eas"})
 _AUTHORITY = re.compile(rb"\Ahttps?://[^/?]*", re.IGNORECASE)
@@ -44,17 +45,23 @@ def client_address(peer: str, forwarded: bytes | None, trusted: Networks) -> str
 
     From right to left every proxy is asked for who came before it, for as long as it is trusted.
     """
-    address = _parsed(peer) if trusted else None
-    if address is None:
+    if not trusted:
         return peer
+    address = _parsed(peer) or peer
     for hop in reversed((forwarded or b"").decode("latin-1").split(",")):
-        if not any(address in network for network in trusted):
+        if not _believed(address, trusted):
             break
         before = _parsed(hop.strip())
         if before is None:
             break
         address = before
     return str(address)
+
+
+def _believed(address: IPv4Address | IPv6Address | str, trusted: Networks) -> bool:
+    if isinstance(address, str):
+        return address in trusted
+    return any(address in network for network in trusted if not isinstance(network, str))
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:

@@ -670,8 +670,19 @@ class AddressTests(LaneCase):
         self.assertEqual(self.sync.calls[0].address, "1.1.1.1")
 
     def test_unixSocket(self) -> None:
-        """A peer without an address is called unix, and is not believed."""
-        self.assertEqual(client_address("unix", b"198.51.100.7", [ip_network("0.0.0.0/0")]), "unix")
+        """A peer without an address is called unix, and is believed if that name is trusted."""
+        everybody = [ip_network("0.0.0.0/0"), ip_network("::/0")]
+        self.assertEqual(client_address("unix", b"198.51.100.7", everybody), "unix")
+        self.assertEqual(client_address("unix", b"198.51.100.7", ["unix"]), "198.51.100.7")
+        self.assertEqual(client_address("unix", b"1.1.1.1, 198.51.100.7", ["unix"]), "198.51.100.7")
+        self.assertEqual(client_address("unix", b"1.1.1.1, 10.0.0.1", ["unix", ip_network("10.0.0.0/8")]), "1.1.1.1")
+        for nothing in (None, b"", b"unix", b"198.51.100.7, unix"):
+            self.assertEqual(client_address("unix", nothing, ["unix"]), "unix", nothing)
+
+    def test_unixIsNoNetwork(self) -> None:
+        """Trusting Unix sockets trusts nobody that comes by an address."""
+        self.assertEqual(client_address("10.0.0.1", b"198.51.100.7", ["unix"]), "10.0.0.1")
+        self.assertEqual(client_address("10.0.0.1", b"198.51.100.7, unix", ["unix"]), "10.0.0.1")
 
     def test_reload(self) -> None:
         """The networks may be replaced while connections are open."""
