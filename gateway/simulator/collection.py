@@ -32,7 +32,8 @@ class SyncNews:
     """What an answer brought to a folder.
 
     C{added} are the items new on the phone by ServerId; C{statuses} the results of the phone's own commands by
-    ServerId (what is not named went well), C{fetched} their ApplicationData.
+    ServerId (what is not named went well), C{fetched} their ApplicationData. C{guid} is the GUID that triggers by SMS
+    will have from now on, empty if nothing was said of it.
     """
 
     added: dict[str, PhoneItem] = field(factory=dict)
@@ -41,6 +42,7 @@ class SyncNews:
     statuses: dict[str, int] = field(factory=dict)
     fetched: dict[str, Element] = field(factory=dict)
     more: bool = False
+    guid: str = ""
 
     @property
     def count(self) -> int:
@@ -109,6 +111,7 @@ def apply_sync(folder: PhoneFolder, answer: Element | None) -> SyncNews:
     for response in collection.child("AirSync:Responses") or ():
         _apply_response(response, news)
     news.more = collection.child("AirSync:MoreAvailable") is not None
+    news.guid = (collection.text_of("AirSync:NotifyGUID", "") or "").lower()
     folder.key = key
     return news
 

@@ -270,15 +270,4 @@ class Device:
         if self._waited is None:
             return
         waited, self._waited = self._waited, None
-        now = self._wall()
-        ages = [now - item.sent for _, one in news for item in one.added.values() if item.sent is not None]
-        self._synchroniser.tell(
-            events.Woken(
-                folders=tuple(dict.fromkeys(name for name, _ in news)),
-                waited=waited,
-                added=sum(len(one.added) for _, one in news),
-                changed=sum(len(one.changed) for _, one in news),
-                deleted=sum(len(one.deleted) for _, one in news),
-                latency=max(0.0, max(ages)) if ages else None,
-            )
-        )
+        self._synchroniser.tell(events.Woken.of(news, waited, self._wall()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import frozen
 from zope.interface import Interface
 
@@ -70,10 +72,11 @@ class HeartbeatMoved:
 
 @frozen
 class Woken:
-    """A Ping announced changes and the folders named were synchronised.
+    """A Ping or a trigger announced changes, or it was time to look, and the folders named were synchronised.
 
-    C{waited}: seconds that the Ping was parked; counts of items; C{latency}: seconds from when the oldest new mail
-    was sent (L{PhoneItem.sent}) to the end of the Sync, C{None} if no new mail says when.
+    C{waited}: seconds that the Ping was parked or the trigger held for others to come; counts of items; C{latency}:
+    seconds from when the oldest new mail was sent (L{PhoneItem.sent}) to the end of the Sync, C{None} if no new mail
+    says when.
     """
 
     folders: tuple[str, ...]
@@ -82,6 +85,27 @@ class Woken:
     changed: int
     deleted: int
     latency: float | None
+
+    @classmethod
+    def of(cls, news: Sequence[tuple[str, SyncNews]], waited: float, now: float) -> Woken:
+        """What Syncs brought, by name of the folder; C{now} in seconds since the epoch."""
+        ages = [now - item.sent for _, one in news for item in one.added.values() if item.sent is not None]
+        return cls(
+            folders=tuple(dict.fromkeys(name for name, _ in news)),
+            waited=waited,
+            added=sum(len(one.added) for _, one in news),
+            changed=sum(len(one.changed) for _, one in news),
+            deleted=sum(len(one.deleted) for _, one in news),
+            latency=max(0.0, max(ages)) if ages else None,
+        )
+
+
+@frozen
+class Texted:
+    """An SMS came in: the GUID in it, empty if it is no trigger, and whether it tells of news."""
+
+    guid: str
+    news: bool
 
 
 @frozen
@@ -113,6 +137,7 @@ Event = (
     | PingAnswered
     | HeartbeatMoved
     | Woken
+    | Texted
     | Hitch
     | NetworkChanged
     | Erased

@@ -16,6 +16,7 @@ _Rest = (
     | events.Provisioned
     | events.HierarchySynced
     | events.Hitch
+    | events.Texted
     | events.NetworkChanged
     | events.Erased
 )
@@ -67,6 +68,9 @@ def _describe_rest(event: _Rest) -> str:
             return f"CFolderSync {event.folders} folder(s), {'changed' if event.changed else 'as before'}"
         case events.Hitch():
             return f"CRetry {event.why}; again {f'in {event.wait:.1f} s' if event.wait else 'at once'}"
+        case events.Texted():
+            what = f"trigger {event.guid}" if event.guid else "no trigger"
+            return f"CSms {what}: {'synchronise' if event.news else 'ignored'}"
         case events.NetworkChanged():
             return "CConnection network changed, heartbeats begin anew"
         case events.Erased():

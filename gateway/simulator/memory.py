@@ -69,13 +69,19 @@ _CLASSES = {
 
 @define
 class Memory:
-    """All of it; an empty one is a phone out of the box. C{url} is where a redirect (451) has led."""
+    """All of it; an empty one is a phone out of the box. C{url} is where a redirect (451) has led.
+
+    C{guid} is the GUID of triggers that the server gave in its last Sync, C{spent} that of the last trigger after which
+    the phone has synchronised; empty if there is none.
+    """
 
     version: str = ""
     policy_key: int = 0
     hierarchy_key: str = UNSYNCED
     url: str = ""
     folders: dict[str, PhoneFolder] = field(factory=dict)
+    guid: str = ""
+    spent: str = ""
 
     def erase(self) -> None:
         """Forget everything, as a remote wipe demands."""
@@ -83,6 +89,7 @@ class Memory:
         self.policy_key = 0
         self.hierarchy_key = UNSYNCED
         self.url = ""
+        self.guid = self.spent = ""
         self.folders.clear()
 
     def restart(self) -> None:

@@ -227,6 +227,7 @@ class Synchroniser:
         answer = await self._conversation.ask("Sync", asked)
         try:
             news = apply_sync(folder, answer)
+            self.memory.guid = news.guid or self.memory.guid
         finally:
             self._save()
         if folder.key == UNSYNCED:

@@ -24,6 +24,9 @@ SAMPLES = {
         "woken after 3.0 s: Inbox (1 new, 0 changed, 0 gone), latency 0.012 s"
     ),
     events.Woken((), 3.0, 0, 0, 0, None): "woken after 3.0 s: nothing (0 new, 0 changed, 0 gone), latency unknown",
+    events.Texted("1f3a", True): "CSms trigger 1f3a: synchronise",
+    events.Texted("1f3a", False): "CSms trigger 1f3a: ignored",
+    events.Texted("", False): "CSms no trigger: ignored",
     events.Hitch("refused", 0.0): "CRetry refused; again at once",
     events.Hitch("refused", 2.0): "CRetry refused; again in 2.0 s",
     events.NetworkChanged(): "CConnection network changed, heartbeats begin anew",
