@@ -29,7 +29,7 @@ class Bounces:
     C{<TOKEN@DOMAIN>} its Message-ID, so that a bounce tells the letter even if it quotes nothing of the mail. The
     token ends in a digest of the GUID, which strangers do not know, so that they cannot make up bounces.
 
-    @param local: the local part, without a plus sign. @param domain: a mail domain of ours, in any case.
+    @param local: the local part. @param domain: a mail domain of ours. Both in any case.
     """
 
     local: str = field(default="pushgw-bounce", converter=_lower)
@@ -54,11 +54,11 @@ class Bounces:
 
     def ours(self, local: str, domain: str) -> bool:
         """Whether a mail for that address is, or pretends to be, about one of our letters."""
-        return domain.lower() == self.domain and local.lower().partition("+")[0] == self.local
+        return domain.lower() == self.domain and f"{local.lower()}+".startswith(f"{self.local}+")
 
     def heard(self, local: str) -> str | None:
         """The token in the local part of an address that is L{ours}, C{None} if it cannot be one."""
-        token = local.lower().partition("+")[2]
+        token = local.lower().removeprefix(f"{self.local}+")
         return token if _TOKEN.fullmatch(token) else None
 
     def route(self, token: str, routes: Iterable[str]) -> str | None:

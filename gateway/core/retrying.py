@@ -23,13 +23,14 @@ class Retry:
         return self.pauses[min(max(attempts, 1), len(self.pauses)) - 1]
 
     def again(self, attempts: int, begun: float, now: float, expires: float = 0.0) -> float | None:
-        """When to try again after so many attempts, or C{None} if that would be too late.
+        """When to try again after so many attempts, or C{None} if that would be too late."""
+        due = now + self.pause(attempts)
+        return None if self.over(due, begun, now, expires) else due
+
+    def over(self, at: float, begun: float, now: float, expires: float = 0.0) -> bool:
+        """Whether that is too late for another attempt.
 
         C{begun}: when it was to be sent first; C{expires}: when it is worth nothing any more, 0: never. All times in
         seconds since the epoch; a beginning in the future, after the clock was set back, counts as now.
         """
-        due = now + self.pause(attempts)
-        ends = [min(begun, now) + self.longest] if self.longest else []
-        if expires:
-            ends.append(expires)
-        return due if all(due <= end for end in ends) else None
+        return (self.longest > 0 and at > min(begun, now) + self.longest) or 0 < expires < at

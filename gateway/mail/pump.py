@@ -152,7 +152,7 @@ class Pump:
                     self._outcomes.append((left.pop(0), outcome))
                 if broken and not self._stopped:
                     self._no_connection(broken)
-                    self._outcomes += [(letter, self._later(letter, broken)) for letter in left]
+                    self._outcomes += [(letter, self._unoffered(letter, broken)) for letter in left]
                     left.clear()
                 await self._write()
         finally:
@@ -181,7 +181,7 @@ class Pump:
         try:
             result = await self.sender.send(mail)
         except Unreachable as why:
-            return (None if self._stopped else self._later(letter, str(why))), str(why)
+            return (None if self._stopped else self._unoffered(letter, str(why))), str(why)
         except CancelledError:
             raise
         except Exception:
@@ -219,7 +219,7 @@ class Pump:
         own, queued before the first is settled, so that none is lost."""
         later = result.of(Fate.LATER)
         due = self.retry.again(letter.attempts, letter.created, self.now(), letter.expires)
-        if later and due is not None:
+        if letter.recipients and later and due is not None:
             await self.outbox.put([evolve(letter, id=0, recipients=later, due=due, doubted=False)])
 
     def _later(self, letter: Letter, why: str) -> Outcome:
@@ -228,6 +228,13 @@ class Pump:
         if due is None:
             return self._failure(letter, f"given up, {why}")
         return Outcome(letter.id, LetterState.QUEUED, now, result=why[:WORDS], due=due)
+
+    def _unoffered(self, letter: Letter, why: str) -> Outcome:
+        """It goes out as soon as the route is well again."""
+        now = self.now()
+        if self.retry.over(now, letter.created, now, letter.expires):
+            return self._failure(letter, f"given up, {why}")
+        return Outcome(letter.id, LetterState.QUEUED, now, result=why[:WORDS], due=letter.due)
 
     def _failure(self, letter: Letter, why: str) -> Outcome:
         return Outcome(letter.id, LetterState.FAILED, self.now(), result=why[:WORDS])

@@ -25,6 +25,15 @@ class BouncesTests(SynchronousTestCase):
             self.assertEqual(BOUNCES.route(token, ["smtp:small", "smtp:big"]), "smtp:big")
             self.assertIsNone(BOUNCES.route(token, ["smtp:small"]))
 
+    def test_plusSign(self) -> None:
+        """The local part may have a plus sign of its own."""
+        bounces = Bounces("ops+sms", "example.org")
+        local = bounces.sender(LETTER).partition("@")[0]
+        self.assertTrue(bounces.ours(local, "example.org"))
+        self.assertEqual(bounces.heard(local), bounces.token(LETTER))
+        self.assertFalse(bounces.ours("ops", "example.org"))
+        self.assertFalse(bounces.ours("ops+smsx", "example.org"))
+
     def test_form(self) -> None:
         """Sender and Message-ID name the letter and nothing of the device, in at most 64 octets of a local part."""
         sender = Bounces().sender(evolve(LETTER, id=2**40))

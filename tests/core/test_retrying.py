@@ -23,6 +23,12 @@ class RetryTests(SynchronousTestCase):
         self.assertEqual(retry.again(1, 0.0, 40.0), 100.0)
         self.assertIsNone(retry.again(1, 0.0, 40.1))
 
+    def test_over(self) -> None:
+        """Whether it is too late can be asked for itself."""
+        retry = Retry(longest=100.0)
+        self.assertEqual([retry.over(at, 0.0, 0.0, 90.0) for at in (90.0, 91.0)], [False, True])
+        self.assertEqual([retry.over(at, 0.0, 0.0) for at in (100.0, 101.0)], [False, True])
+
     def test_expired(self) -> None:
         """What is worth nothing any more at the next attempt is given up."""
         self.assertEqual(Retry().again(1, 0.0, 0.0, 60.0), 60.0)

@@ -262,7 +262,7 @@ class FateTests(SubmissionCase):
 
     def test_brokenInTheMiddle(self) -> None:
         """A connection that breaks while the content is sent: the server cannot have it."""
-        done = self.begun(mail=Mail("", ("a@x",), b"x" * 100_000), *("AUTH PLAIN",))
+        done = self.begun("AUTH PLAIN", mail=Mail("", ("a@x",), b"x" * 100_000))
         self.dial.wires[-1].stalled = True
         self.dial.says("250 ok", "250 ok", "354 go")
         self.dial.wires[-1].producer.resumeProducing()
