@@ -167,6 +167,7 @@ class Decided:
     letter: int = 0
     switched: bool = False
     reason: str = ""
+    limit: str = ""
 
 
 class LetterState(Enum):
@@ -234,7 +235,7 @@ class Outcome:
 class Receipt:
     """A delivery receipt: the forms that the message id may have in the answer to the submit, most likely first.
 
-    C{final}: whether it is about the end of the message; C{result} in words, such as C{"DELIVRD err 000"}.
+    C{state} SENT says that the message is still under way; C{result} in words, such as C{"DELIVRD err 000"}.
     """
 
     route: str

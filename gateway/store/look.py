@@ -9,23 +9,27 @@ from sqlalchemy import Connection, Row, Select, bindparam, exists, false, or_, s
 
 from gateway.model import DeviceKey, Look, Looked, Standing
 from gateway.store.concern import Terms, arrived, changed
-from gateway.store.rows import possible
+from gateway.store.rows import chunks, possible
 from gateway.store.schema import collection, device, folder, item, sync_key
+from gateway.store.wanted import chosen as of_dialect
+from gateway.store.wanted import for_each, pairs
+
+_COLUMNS = (
+    folder.c.id,
+    folder.c.path,
+    folder.c.head,
+    folder.c.compacted,
+    sync_key.c.id.label("key"),
+    sync_key.c.counter,
+    sync_key.c.number,
+    sync_key.c.added,
+    sync_key.c.filling,
+    sync_key.c.given,
+)
 
 # The folders asked for and the hierarchy, each with up to two keys, newest first.
 _KEYS: Select[Any] = (
-    select(
-        folder.c.id,
-        folder.c.path,
-        folder.c.head,
-        folder.c.compacted,
-        sync_key.c.id.label("key"),
-        sync_key.c.counter,
-        sync_key.c.number,
-        sync_key.c.added,
-        sync_key.c.filling,
-        sync_key.c.given,
-    )
+    select(*_COLUMNS)
     .select_from(
         folder.outerjoin(device, (device.c.user == folder.c.user) & (device.c.name == bindparam("the_name")))
         .outerjoin(collection, (collection.c.folder == folder.c.id) & (collection.c.device == device.c.id))
@@ -62,6 +66,19 @@ def _news(adds_only: bool) -> Select[Any]:
 
 _NEWS = {adds_only: _news(adds_only) for adds_only in (False, True)}
 
+# The same for pairs of a device's row and a folder.
+_MANY: Mapping[str, Select[Any]] = for_each(
+    lambda wanted: (
+        select(*_COLUMNS, wanted.number[0].label("owner"))
+        .select_from(
+            wanted.pairs.join(folder, folder.c.id == wanted.number[1])
+            .outerjoin(collection, (collection.c.folder == folder.c.id) & (collection.c.device == wanted.number[0]))
+            .outerjoin(sync_key, sync_key.c.collection == collection.c.id)
+        )
+        .where(folder.c.removed.is_(None), folder.c.path.isnot(None))
+    )
+)
+
 
 def look(
     connection: Connection, owner: DeviceKey, folders: Sequence[int], adds_only: bool, given: Mapping[int, int]
@@ -81,13 +98,36 @@ def look(
     behind: dict[bool, list[int]] = {}
     for id, keys in chosen.items():
         behind.setdefault(adds_only and id != home, []).extend(row.key for row in keys if _behind(row))
-    news: set[int] = set()
-    for adds, ids in behind.items():
-        if ids:
-            news.update(connection.execute(_NEWS[adds], {"ids": ids}).scalars())
+    news = _with_news(connection, behind)
     looks = {id: _judge(kept[0], chosen[id], news) for id, kept in places.items()}
     asked = {id: looks[id] if id in looks and id != home else Look(Standing.UNKNOWN) for id in folders}
     return Looked(home, looks.get(home, Look(Standing.UNSYNCED)), asked)
+
+
+def look_many(
+    connection: Connection, asked: Mapping[tuple[int, int], bool], given: Mapping[tuple[int, int], int]
+) -> dict[tuple[int, int], Look]:
+    """The same for many devices, given by the numbers of their rows, each with a folder: whether only additions
+    count. What is gone is left out. Three statements at most, however many they are; C{given} as for L{look}."""
+    places: dict[tuple[int, int], list[Row[Any]]] = {}
+    for row in connection.execute(of_dialect(connection, _MANY), pairs(asked)):
+        places.setdefault((row.owner, row.id), []).append(row)
+    chosen, behind = {}, dict[bool, list[int]]()
+    for place, kept in places.items():
+        kept.sort(key=lambda row: row.counter or 0, reverse=True)
+        chosen[place] = _chosen(kept, given.get(place, 0))
+        behind.setdefault(asked[place], []).extend(row.key for row in chosen[place] if _behind(row))
+    news = _with_news(connection, behind)
+    return {place: _judge(kept[0], chosen[place], news) for place, kept in places.items()}
+
+
+def _with_news(connection: Connection, behind: Mapping[bool, Sequence[int]]) -> set[int]:
+    """Those of the keys (by whether only additions count) above which there is an item for the device."""
+    news: set[int] = set()
+    for adds_only, ids in behind.items():
+        for some in chunks(ids):
+            news.update(connection.execute(_NEWS[adds_only], {"ids": list(some)}).scalars())
+    return news
 
 
 def _chosen(kept: Sequence[Row[Any]], given: int) -> Sequence[Row[Any]]:

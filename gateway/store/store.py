@@ -38,11 +38,16 @@ from gateway.model import (
 )
 from gateway.store.database import Database, Run, make_engine
 from gateway.store.keys import key_counter
+from gateway.store.lines import drop_line
 from gateway.store.migrate import migrate
+from gateway.store.overrides import Overrides
 from gateway.store.rows import chunks, item_of, live, possible
 from gateway.store.schema import folder as folder_table
 from gateway.store.schema import item as item_table
 from gateway.store.schema import meta
+from gateway.store.sending import Outbox
+from gateway.store.trace import Trace
+from gateway.store.triggers import Triggers
 
 _EPOCH = select(meta.c.value).where(meta.c.name == "epoch")
 _ITEMS = (
@@ -74,16 +79,28 @@ def open_store(url: str | URL, run: Run, seconds: Callable[[], float] = time.tim
 @implementer(ILedger, IDevices)
 @define(eq=False)
 class Store:
-    """One database as L{ILedger} and L{IDevices}; C{seconds} is wall clock, it only dates what is removed."""
+    """One database as L{ILedger} and L{IDevices}; its parts are an L{gateway.interfaces.ITriggers},
+    L{gateway.interfaces.IOutbox}, L{gateway.interfaces.ITrace} and L{gateway.interfaces.IOverrides}.
+
+    C{seconds} is wall clock; it dates what is removed, and tells which stored times are of a wrong clock.
+    """
 
     database: Database
     seconds: Callable[[], float] = time.time
     epoch: str = field(init=False)
+    triggers: Triggers = field(init=False)
+    outbox: Outbox = field(init=False)
+    trace: Trace = field(init=False)
+    overrides: Overrides = field(init=False)
     _given: given.Given = field(factory=given.Given, init=False)
     _unstruck: set[int] = field(factory=set, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.epoch = self.database.reading(lambda connection: str(connection.execute(_EPOCH).scalar_one()))
+        self.triggers = Triggers(self.database, self._given, self.seconds)
+        self.outbox = Outbox(self.database, self.seconds)
+        self.trace = Trace(self.database, self.seconds)
+        self.overrides = Overrides(self.database)
 
     @property
     def _now(self) -> int:
@@ -193,8 +210,8 @@ class Store:
         return self.database.write(devices.keep_all, many)
 
     def forget(self, key: DeviceKey) -> Deferred[None]:
-        """See L{IDevices}."""
-        return self.database.write_durably(devices.forget, key)
+        """See L{IDevices}; its line goes too, and what is queued for it is withdrawn."""
+        return self.database.write_durably(_forget, key, self.seconds())
 
     def close(self) -> None:
         """Close the database, after the last Deferred has fired."""
@@ -204,6 +221,11 @@ class Store:
 def _flush(connection: Connection, counters: Mapping[given.Place, int], struck: Sequence[int]) -> None:
     given.mark(connection, counters)
     intents.done(connection, struck)
+
+
+def _forget(connection: Connection, key: DeviceKey, now: float) -> None:
+    devices.forget(connection, key)
+    drop_line(connection, key, now)
 
 
 def _items(connection: Connection, user: str, ids: Sequence[int]) -> list[Item]:

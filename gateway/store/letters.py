@@ -1,0 +1,58 @@
+"""Rows of the outbox as values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from gateway.model import DeviceKey
+from gateway.store.schema_sms import outbox as table
+from gateway.trigger import Letter, LetterState
+
+STATES = {state.value: state for state in LetterState}
+
+#: The key apart, in the order of the fields of L{Letter}.
+LETTER_COLUMNS = (
+    table.c.user,
+    table.c.device,
+    table.c.route,
+    table.c.number,
+    table.c.address,
+    table.c.guid,
+    table.c.format,
+    table.c.content,
+    table.c.sender,
+    table.c.recipients,
+    table.c.created,
+    table.c.due,
+    table.c.expires,
+    table.c.attempts,
+    table.c.doubted,
+    table.c.id,
+    table.c.state,
+    table.c.message_id,
+    table.c.result,
+)
+_RECIPIENTS = LETTER_COLUMNS.index(table.c.recipients)
+_STATE = LETTER_COLUMNS.index(table.c.state)
+_NEWEST = select(*LETTER_COLUMNS).order_by(table.c.id.desc())
+
+
+def letter_of(row: Sequence[Any]) -> Letter:
+    """These columns of a row as a value."""
+    values = list(row)
+    values[_RECIPIENTS] = tuple(values[_RECIPIENTS] or ())
+    values[_STATE] = STATES[values[_STATE]]
+    return Letter(DeviceKey(values[0], values[1]), *values[2:])
+
+
+def letters(connection: Connection, user: str | None, device: str | None, most: int) -> list[Letter]:
+    """The newest letters of a device, a user or everybody, newest first."""
+    query = _NEWEST.limit(most)
+    if user is not None:
+        query = query.where(table.c.user == user)
+    if device is not None:
+        query = query.where(table.c.device == device)
+    return [letter_of(row) for row in connection.execute(query)]

@@ -1,0 +1,175 @@
+"""What goes out: taken, settled, and never lost in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, case, delete, exists, func, literal_column, select, update
+
+from gateway.store.letters import LETTER_COLUMNS, letter_of
+from gateway.store.queue import KNOCK, QUEUED
+from gateway.store.receipts import apply_strays
+from gateway.store.rows import chunks
+from gateway.store.schema import device
+from gateway.store.schema_sms import outbox as table
+from gateway.store.schema_sms import wake
+from gateway.store.spending import forget_spending
+from gateway.trigger import Letter, LetterState, Outcome
+
+_DOUBT = table.c.state == literal_column("'in doubt'")
+_OLDEST = (
+    select(table.c.id)
+    .where(QUEUED, table.c.route == bindparam("the_route"), table.c.due <= bindparam("now"))
+    .order_by(table.c.due, table.c.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_TAKE = (
+    update(table)
+    .where(table.c.id.in_(_OLDEST))
+    .values(state=LetterState.DOUBT.value, attempts=table.c.attempts + 1, at=bindparam("now"))
+    .returning(*LETTER_COLUMNS)
+)
+
+# A receipt may have said more about a letter than the answer that comes now.
+_OPEN = table.c.state.not_in([LetterState.DELIVERED.value, LetterState.UNDELIVERED.value])
+_HERE = table.c.id == bindparam("the_id")
+_SAID: dict[str, Any] = {"at": bindparam("new_at"), "result": bindparam("new_result")}
+_SETTLE = (
+    update(table)
+    .where(_HERE, _OPEN)
+    .values(state=bindparam("new_state"), message_id=bindparam("new_message_id"), **_SAID)
+)
+_AGAIN = update(table).where(_HERE, _OPEN).values(state=LetterState.QUEUED.value, due=bindparam("new_due"), **_SAID)
+_TWICE = case((table.c.doubted, LetterState.FAILED.value), else_=LetterState.QUEUED.value)
+_LOST = update(table).where(_HERE, _DOUBT).values(state=_TWICE, doubted=True, due=bindparam("new_due"), **_SAID)
+
+_REOPEN = (
+    update(table)
+    .where(_DOUBT)
+    .values(state=_TWICE, doubted=True, due=bindparam("now"), at=bindparam("now"))
+    .returning(table.c.id, table.c.state)
+)
+
+# Of those that were queued again: a newer one waits, or the device has come meanwhile.
+_BACK = (table.c.id.in_(bindparam("ids", expanding=True)), KNOCK)
+_newer = table.alias("newer")
+_OVERTAKEN = (
+    update(table)
+    .where(
+        *_BACK,
+        exists(
+            select(_newer.c.id).where(
+                _newer.c.user == table.c.user,
+                _newer.c.device == table.c.device,
+                _newer.c.state == literal_column("'queued'"),
+                _newer.c.recipients.is_(None),
+                _newer.c.route == table.c.route,
+                _newer.c.id > table.c.id,
+            )
+        ),
+    )
+    .values(state=LetterState.FOLDED.value, result="a newer trigger took its place")
+)
+_OBEYED = (
+    update(table)
+    .where(
+        *_BACK,
+        table.c.guid != "",
+        table.c.content == b"",
+        exists(
+            select(wake.c.device)
+            .join(device, device.c.id == wake.c.device)
+            .where(device.c.user == table.c.user, device.c.name == table.c.device, wake.c.guid != table.c.guid)
+        ),
+    )
+    .values(state=LetterState.WITHDRAWN.value, result="the device came before")
+)
+
+_NEXT = select(func.min(table.c.due)).where(QUEUED, table.c.route == bindparam("the_route"))
+_WAITING = select(table.c.route, func.count(), func.min(table.c.created)).where(QUEUED).group_by(table.c.route)
+
+
+def take(connection: Connection, route: str, now: float, most: int) -> list[Letter]:
+    """The oldest letters of a route that are due, in doubt from now on."""
+    rows = connection.execute(_TAKE, {"the_route": route, "now": now, "most": most})
+    return sorted((letter_of(row) for row in rows), key=lambda letter: (letter.due, letter.id))
+
+
+def settle(connection: Connection, outcomes: Sequence[Outcome]) -> None:
+    """Write down what became of letters, and what receipts that came early say of them."""
+    lost: list[dict[str, Any]] = []
+    again: list[dict[str, Any]] = []
+    settled: list[dict[str, Any]] = []
+    for one in outcomes:
+        row: dict[str, Any] = {"the_id": one.id, "new_at": one.at, "new_result": one.result}
+        if one.state in (LetterState.DOUBT, LetterState.QUEUED):
+            row["new_due"] = one.due
+            (lost if one.state is LetterState.DOUBT else again).append(row)
+        else:
+            row["new_state"], row["new_message_id"] = one.state.value, one.message_id
+            settled.append(row)
+    for statement, rows in ((_LOST, lost), (_AGAIN, again), (_SETTLE, settled)):
+        if rows:
+            connection.execute(statement, rows)
+    _sort_out(connection, [row["the_id"] for row in (*lost, *again)])
+    apply_strays(connection, [one.id for one in outcomes if one.message_id])
+
+
+def _sort_out(connection: Connection, ids: Sequence[int]) -> None:
+    for some in chunks(ids):
+        for statement in (_OBEYED, _OVERTAKEN):
+            connection.execute(statement, {"ids": list(some)})
+
+
+def reopen(connection: Connection, now: float) -> tuple[int, int]:
+    """Queue again what is in doubt, or give it up if that was so before; how many of each."""
+    rows = connection.execute(_REOPEN, {"now": now}).all()
+    ids = [row.id for row in rows if row.state == LetterState.QUEUED.value]
+    _sort_out(connection, ids)
+    return len(ids), len(rows) - len(ids)
+
+
+def next_due(connection: Connection, route: str) -> float | None:
+    """When the next queued letter of a route is due."""
+    found = connection.execute(_NEXT, {"the_route": route}).scalar_one()
+    return None if found is None else float(found)
+
+
+def waiting(connection: Connection) -> Mapping[str, tuple[int, float]]:
+    """Per route how many are queued, and when the oldest was made."""
+    return {route: (count, oldest) for route, count, oldest in connection.execute(_WAITING)}
+
+
+# So many letters go at once; others can write in between.
+PORTION = 5000
+_FIRST_KEPT = (
+    select(table.c.id)
+    .where(table.c.created >= bindparam("before"), table.c.created <= bindparam("now"))
+    .order_by(table.c.id)
+    .limit(1)
+)
+_OVER = select(table.c.id).where(table.c.id < bindparam("the_id"), ~QUEUED, ~_DOUBT).order_by(table.c.id).limit(PORTION)
+_FORGET = delete(table).where(table.c.id.in_(_OVER))
+
+
+def forget(transaction: Callable[..., Any], before: float, now: float) -> int:
+    """Delete letters whose life is over, and what was counted, before that time, in several transactions.
+
+    The numbers of letters are in the order of their making, so only old ones are read; one from the future was made
+    by a wrong clock and counts as old.
+    """
+    total = count = transaction(_forget_some, before, now)
+    while count == PORTION:
+        count = transaction(_forget_some, before, now)
+        total += count
+    transaction(forget_spending, int(before))
+    return int(total)
+
+
+def _forget_some(connection: Connection, before: float, now: float) -> int:
+    kept = connection.execute(_FIRST_KEPT, {"before": before, "now": now}).scalar_one_or_none()
+    if kept is None:
+        kept = 1 + (connection.execute(select(func.max(table.c.id))).scalar_one() or 0)
+    return connection.execute(_FORGET, {"the_id": kept}).rowcount
