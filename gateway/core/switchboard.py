@@ -91,7 +91,7 @@ class Claim:
     def _fire(self, ended: Ended) -> None:
         done, self._done = self._done, None
         self.looked = {}
-        self.board.ended(ended)
+        self.board.ended(self, ended)
         if done is not None:
             done.callback(ended)
 
@@ -102,7 +102,7 @@ class Claim:
         self.board.released(self)
 
 
-def _ignore(ended: Ended) -> None:
+def _ignore(claim: Claim, ended: Ended) -> None:
     """Nobody counts the endings."""
 
 
@@ -112,7 +112,7 @@ class Switchboard:
     """At most one Claim per device, and per folder the Claims whose Watch that folder ends."""
 
     clock: IReactorTime
-    ended: Callable[[Ended], None] = _ignore
+    ended: Callable[[Claim, Ended], None] = _ignore
     _claims: dict[DeviceKey, Claim] = field(init=False, factory=dict)
     _heads: dict[int, int] = field(init=False, factory=dict)
     _fresh: dict[int, int] = field(init=False, factory=dict)

@@ -16,7 +16,7 @@ from gateway.config import Config
 from gateway.core.heartbeat import HeartbeatWindow
 from gateway.core.partnerships import Partnerships
 from gateway.core.policy import Policy
-from gateway.core.switchboard import Ended, Switchboard
+from gateway.core.switchboard import Claim, Ended, Switchboard
 from gateway.cred.accounts import Accounts
 from gateway.cred.authenticator import Authenticator
 from gateway.cred.verifier import Verifier
@@ -123,6 +123,6 @@ def counted(metrics: Metrics, entry: Entry, http: int, seconds: float) -> None:
         metrics.seconds.labels(entry.command).observe(seconds)
 
 
-def ended(metrics: Metrics, end: Ended) -> None:
+def ended(metrics: Metrics, claim: Claim, end: Ended) -> None:
     """Count a Watch that ended."""
     metrics.endings.labels(end.ending.value).inc()

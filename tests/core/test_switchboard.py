@@ -19,7 +19,7 @@ class SwitchboardTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.endings: list[Ended] = []
-        self.board = Switchboard(self.clock, self.endings.append)
+        self.board = Switchboard(self.clock, lambda claim, ended: self.endings.append(ended))
 
     def tearDown(self) -> None:
         """Nothing is left behind: no timer, no claim, no parked Watch, no index entry."""
