@@ -8,7 +8,7 @@ from attrs import define, field, frozen
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
-from gateway.eas.call import Answer, Call, Refused, Version
+from gateway.eas.call import Answer, Call, Refused, Unavailable, Version
 from gateway.eas.clientwork import Work, answered, prepared
 from gateway.eas.collection import Collection, Command, Verb, item_id
 from gateway.eas.gate import Rules
@@ -44,6 +44,9 @@ from gateway.model import (
     SyncRequest,
 )
 
+#: Requests with commands, of all devices of a user, that may wait for each other.
+MOST_CHANGES = 100
+
 
 @frozen
 class Plan:
@@ -75,11 +78,13 @@ class Sync:
     synced: Callable[[DeviceKey], None] = lambda device: None
     requests: Requests = field(factory=Requests)
     turns: Turns = field(init=False, factory=Turns)
+    changes: Turns = field(init=False, factory=lambda: Turns(MOST_CHANGES))
 
     async def __call__(self, call: Call) -> Answer:
         """Answer a Sync.
 
         @raise Refused: 101 for a body that is none, or for an empty one before 12.1; 164.
+        @raise Unavailable: too many requests of the device, or of the user, are waiting.
         """
         try:
             asked = self._asked(call)
@@ -196,7 +201,8 @@ class Serving:
                 self.sync.turns.take(name, lambda: self._execute(plan, folder, window)),
             )
             return await self._part(collection, folder, work, outcome)
-        except CancelledError:
+        except (CancelledError, Unavailable):
+            # What was served before goes unanswered too; the client repeats it with the key that it has.
             raise
         except BackendDown as error:
             self.sync.log.warn("Sync of {folder} for {device}: {error}", folder=folder.id, device=name[0], error=error)
@@ -224,7 +230,7 @@ class Serving:
         if not request.commands:
             return work, await self._record(folder, request)
         # What several devices do to a mail must be done to its file in the order in which it was written down.
-        return work, await self.sync.turns.take(folder.user, lambda: self._record(folder, request))
+        return work, await self.sync.changes.take(folder.user, lambda: self._record(folder, request))
 
     async def _record(self, folder: Folder, request: SyncRequest) -> SyncOutcome:
         outcome = await self.sync.ledger.sync(self.call.device, folder.id, request)

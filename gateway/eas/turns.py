@@ -9,18 +9,34 @@ from attrs import define, field
 from twisted.internet.defer import Deferred, DeferredLock, ensureDeferred
 from twisted.python.failure import Failure
 
+from gateway.eas.call import Unavailable
+
 T = TypeVar("T")
+
+
+#: When somebody is to come again for whom there is no place in the line, in seconds.
+LINE_RETRY = 5
 
 
 @define(eq=False)
 class Turns:
-    """Locks by name, each of which is there only while somebody holds it or waits for it."""
+    """Locks by name, each of which is there only while somebody holds it or waits for it.
 
+    At most C{longest} may wait for one name: a client can ask by any number of connections, and what it asked is done
+    also when it has left.
+    """
+
+    longest: int = 20
     _locks: dict[Hashable, DeferredLock] = field(init=False, factory=dict)
 
     async def take(self, name: Hashable, work: Callable[[], Awaitable[T]]) -> T:
-        """Do the work when everybody who asked for that name before has done theirs."""
+        """Do the work when everybody who asked for that name before has done theirs.
+
+        @raise Unavailable: too many wait already; the work was not begun.
+        """
         lock = self._locks.setdefault(name, DeferredLock())
+        if len(lock.waiting) >= self.longest:
+            raise Unavailable("too many requests wait for each other", LINE_RETRY)
         await lock.acquire()
         try:
             return await work()

@@ -7,7 +7,7 @@ import re
 from twisted.internet.defer import CancelledError, Deferred, execute
 from twisted.trial.unittest import SynchronousTestCase
 
-from gateway.eas.call import Answer, Version
+from gateway.eas.call import Answer, Unavailable, Version
 from gateway.eas.gate import Rules
 from gateway.eas.policydoc import Policy
 from gateway.eas.sync import Sync
@@ -818,6 +818,26 @@ class LeavingTests(SyncCase):
         self.assertEqual(first, second)
         self.assertIn("Status=1", first)
         self.assertEqual(len(self.command.turns), 0)
+
+    def test_line(self) -> None:
+        """So many requests of a device may wait for each other, also when it has left; one more has to come later, and
+        is not done."""
+        body = sync(self.of(air("Commands", change(self.named("m1"), read(1)))))
+        longest = self.command.turns.longest
+        waiting = self.slowly()
+        asked = [Deferred.fromCoroutine(self.command(call_of("Sync", body))) for _ in range(longest + 2)]
+        for _ in asked:
+            waiting.pop(0).callback(None)  # the folders
+        self.assertGreaterEqual(self.failureResultOf(asked.pop(), Unavailable).value.retry_after, 1)
+        for each in asked[1:]:
+            each.cancel()
+            self.failureResultOf(each, CancelledError)
+        late = Deferred.fromCoroutine(self.command(call_of("Sync", body)))
+        waiting.pop().callback(None)
+        self.failureResultOf(late, Unavailable)
+        self.drain(waiting)
+        self.assertIn("Status=1", text(self.successResultOf(asked[0]).element))
+        self.assertEqual((len(self.command.turns), len(self.command.changes)), (0, 0))
 
     def test_sourceDown(self) -> None:
         """A change that the source cannot make now is done as far as the device goes, and stays to be done."""

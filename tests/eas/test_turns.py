@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from gateway.eas.call import Unavailable
 from gateway.eas.turns import Turns, shielded
 
 
@@ -68,6 +69,21 @@ class TurnsTests(SynchronousTestCase):
         self.assertEqual([self.successResultOf(each) for each in others], ["quick"] * 3)
         self.assertEqual(len(self.turns), 0)
         self.assertEqual(self.successResultOf(Deferred.fromCoroutine(self.turns.take("inbox", work))), "quick")
+
+    def test_longest(self) -> None:
+        """So many may wait for a name; one more is told to come later, and others are as before."""
+        self.turns = Turns(2)
+        asked = [self.start("inbox", name) for name in "abc"]
+        refused = self.failureResultOf(self.start("inbox", "d"), Unavailable).value
+        self.assertGreaterEqual(refused.retry_after, 1)
+        asked.append(self.start("sent", "e"))
+        self.going["a"].callback(None)
+        asked.append(self.start("inbox", "f"))
+        for name in "bcef":
+            self.going[name].callback(None)
+        self.assertEqual([self.successResultOf(each) for each in asked], list("abcef"))
+        self.assertEqual(self.steps, list("aebcf"))
+        self.assertEqual(len(self.turns), 0)
 
     def test_cancelledWhileWaiting(self) -> None:
         """Who gives up waiting is not called."""
