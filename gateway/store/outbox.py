@@ -33,7 +33,7 @@ _TAKE = (
 )
 
 # A receipt may have said more about a letter than the answer that comes now.
-_OPEN = table.c.state.not_in([LetterState.DELIVERED.value, LetterState.UNDELIVERED.value])
+_OPEN = (table.c.state != LetterState.DELIVERED.value) & (table.c.state != LetterState.UNDELIVERED.value)
 _HERE = table.c.id == bindparam("the_id")
 _SAID: dict[str, Any] = {"at": bindparam("new_at"), "result": bindparam("new_result")}
 _SETTLE = (
