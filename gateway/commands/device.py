@@ -12,10 +12,12 @@ from typing import Any
 
 import click
 from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
 from twisted.web.iweb import IPolicyForHTTPS
 
 from gateway.commands.options import password_stdin_option, read_password
 from gateway.commands.phone import Settings, Short, run
+from gateway.commands.texting import Texting, digits
 from gateway.simulator.collection import SyncWishes
 from gateway.simulator.device import Outcome
 from gateway.simulator.errors import GivenUp
@@ -66,6 +68,11 @@ def _matching(pattern: re.Pattern[str], what: str) -> Callable[[str], str]:
     return check
 
 
+def _schedule(text: str) -> float:
+    """A time, or 0 for C{never}: a value of C{None} would not be converted."""
+    return 0.0 if text == "never" else seconds(text)
+
+
 def _names(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     if not names:
@@ -110,7 +117,33 @@ def _names(text: str) -> tuple[str, ...]:
 @click.option("--insecure", is_flag=True, help="Believe any certificate.")
 @click.option("--ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Believe this PEM file.")
 @click.option("--query", type=click.Choice(("plain", "base64")), default="plain", show_default=True)
-@click.option("--mode", type=click.Choice(("direct-push",)), default="direct-push", help="How the phone is woken.")
+@click.option(
+    "--mode",
+    type=click.Choice(("direct-push", "sms")),
+    default="direct-push",
+    show_default=True,
+    help="How the phone is woken.",
+)
+@click.option(
+    "--sms-listen",
+    metavar="ENDPOINT",
+    help="Be the SMSC of this phone there, for mode sms (tcp:2775:interface=127.0.0.1).",
+)
+@click.option("--number", type=_Converted("number", digits), default="", help="The phone's own; by default any.")
+@click.option(
+    "--coalesce",
+    type=_Converted("time", seconds),
+    default="3m",
+    show_default=True,
+    help="In mode sms, wait so long after a trigger for others.",
+)
+@click.option(
+    "--schedule",
+    type=_Converted("time", _schedule),
+    default="15m",
+    show_default=True,
+    help="In mode sms, synchronise so often anyway; or never.",
+)
 @click.option("--brief", is_flag=True, help="Send an empty Ping when nothing is different from the last one.")
 @click.option("--filter", "filter_type", type=click.IntRange(0, 5), default=0, help="FilterType for mail; 0 means all.")
 @click.option("--json", "as_json", is_flag=True, help="Print every event as one line of JSON.")
@@ -118,10 +151,10 @@ def _names(text: str) -> tuple[str, ...]:
 def device(**options: Any) -> None:
     """A simulated phone against any Exchange ActiveSync server at URL (host, host:port or https://host/path).
 
-    It provisions when asked, synchronises the folders, parks a Ping and prints each wake-up with its latency: the
-    time from when the mail was sent (the server's whole second, or exactly if the subject holds sent=UNIXTIME) to
-    the end of the Sync. Exit status: 0 when all went as asked, 1 after an error or too few wake-ups, 3 after a wipe,
-    130 when interrupted.
+    It provisions when asked, synchronises the folders, parks a Ping (or in mode sms waits for an SMS, and for the
+    time to synchronise anyway) and prints each wake-up with its latency: the time from when the mail was sent (the
+    server's whole second, or exactly if the subject holds sent=UNIXTIME) to the end of the Sync. Exit status: 0 when
+    all went as asked, 1 after an error or too few wake-ups, 3 after a wipe, 130 when interrupted.
     """
     settings = _settings(options)
     from twisted.internet import reactor
@@ -142,7 +175,7 @@ def _result(settings: Settings, reactor: Any) -> int:
     outcome = results[0]
     if isinstance(outcome, Outcome):
         return 3 if outcome is Outcome.WIPED else 0
-    if outcome.check(GivenUp, Short, ValueError, OSError):
+    if outcome.check(GivenUp, Short, ValueError, OSError, CannotListenError):
         raise click.ClickException(outcome.getErrorMessage())
     raise outcome.value
 
@@ -166,12 +199,21 @@ def _settings(options: dict[str, Any]) -> Settings:
         trust=_trust(options),
         compact=options["query"] == "base64",
         carrier=options["network"],
+        texting=_texting(options),
         wakeups=options["wakeups"],
         duration=options["duration"],
         state=MemoryFile(options["state"]) if options["state"] else None,
         as_json=options["as_json"],
         verbose=options["verbose"],
     )
+
+
+def _texting(options: dict[str, Any]) -> Texting | None:
+    if (options["mode"] == "sms") != bool(options["sms_listen"]):
+        raise click.UsageError("--mode sms and --sms-listen belong together")
+    if options["mode"] != "sms":
+        return None
+    return Texting(options["sms_listen"], options["number"], options["coalesce"], options["schedule"] or None)
 
 
 def _trust(options: dict[str, Any]) -> IPolicyForHTTPS:

@@ -16,7 +16,9 @@ from twisted.internet.endpoints import HostnameEndpoint, TCP4ServerEndpoint
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
+from gateway.commands.texting import Exchange, Texting
 from gateway.simulator import events
+from gateway.simulator.autdv1 import TextedDevice
 from gateway.simulator.connection import Connections, HTTPLine, Route
 from gateway.simulator.device import Device, Outcome
 from gateway.simulator.heartbeat import Heartbeat, HeartbeatSet
@@ -29,7 +31,7 @@ from gateway.simulator.synchroniser import Habits
 
 @frozen
 class Settings:
-    """What the command line asked for; times in seconds."""
+    """What the command line asked for; times in seconds. C{texting}: the phone is woken by SMS."""
 
     url: str
     account: Account
@@ -38,6 +40,7 @@ class Settings:
     trust: IPolicyForHTTPS
     compact: bool = False
     carrier: Carrier | None = None
+    texting: Texting | None = None
     wakeups: int | None = None
     duration: float | None = None
     state: MemoryFile | None = None
@@ -102,27 +105,45 @@ async def run(settings: Settings, reactor: ReactorBase) -> Outcome:
         Journal(lambda line: click.echo(line, err=True), time.time) if settings.verbose else None,
     )
     connections = Connections(Route(reactor, settings.trust, detours))
-    phone = Device(
-        settings.account,
-        HTTPLine(settings.account, settings.url, connections.agent, reactor, settings.compact),
-        reactor,
-        console,
-        Heartbeat(settings.heartbeats),
-        memory,
-        settings.habits,
-        None if settings.state is None else settings.state.save,
-    )
+    line = HTTPLine(settings.account, settings.url, connections.agent, reactor, settings.compact)
+    phone, exchange = _phone(settings, line, reactor, console, memory)
+    if exchange is not None:
+        await exchange.start()
     if network is not None:
         network.on_change(phone.network_changed)
     if settings.duration is not None:
         reactor.callLater(settings.duration, phone.stop)
     outcome = await phone.start()
     await connections.close()
+    if exchange is not None:
+        await exchange.stop()
     if network is not None:
         await network.stop()
     if outcome is Outcome.STOPPED and console.wakeups < (settings.wakeups or 0):
         raise Short(f"{console.wakeups} of {settings.wakeups} wake-ups in {settings.duration:g} s")
     return outcome
+
+
+def _phone(
+    settings: Settings, line: HTTPLine, reactor: ReactorBase, console: Console, memory: Memory
+) -> tuple[Device | TextedDevice, Exchange | None]:
+    """The phone of the kind that was asked for, and what its SMS come by."""
+    keep = None if settings.state is None else settings.state.save
+    if settings.texting is None:
+        heartbeat = Heartbeat(settings.heartbeats)
+        return Device(settings.account, line, reactor, console, heartbeat, memory, settings.habits, keep), None
+    phone = TextedDevice(
+        settings.account,
+        line,
+        reactor,
+        console,
+        settings.texting.coalesce,
+        settings.texting.schedule,
+        memory,
+        settings.habits,
+        keep,
+    )
+    return phone, Exchange(settings.texting, phone, reactor)
 
 
 async def _network(
