@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from attrs import define, field, frozen
 
@@ -40,11 +41,12 @@ class HeartbeatWindow:
     """The last heartbeats of all devices, in seconds; event 3033 when they are short on average.
 
     Phones shorten their heartbeat when connections die young, so a low average means a firewall or proxy whose idle
-    time-out is too short.
+    time-out is too short. C{noted} is told each of them.
     """
 
     size: int = 200
     threshold: int = 540
+    noted: Callable[[int], None] = lambda interval: None
     alarmed: bool = field(init=False, default=False)
     _total: int = field(init=False, default=0)
     _window: deque[int] = field(init=False, factory=deque)
@@ -55,6 +57,7 @@ class HeartbeatWindow:
         It is raised when the window is full and the average at or under the threshold, and not again before the
         average has been above it.
         """
+        self.noted(interval)
         self._window.append(interval)
         self._total += interval
         self._trim()

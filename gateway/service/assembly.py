@@ -102,7 +102,9 @@ def assemble(config: Config, reactor: Any) -> Parts:
         board=board,
         policy=policy,
         stands=gate.stands,
-        window=HeartbeatWindow(config.direct_push.sample_size, config.direct_push.alert_threshold),
+        window=HeartbeatWindow(
+            config.direct_push.sample_size, config.direct_push.alert_threshold, metrics.heartbeats.observe
+        ),
         berths=Berths(settings.berth_limits(config)),
         limits=limits,
         delivered=metrics.latency.observe,

@@ -115,11 +115,7 @@ def counted(metrics: Metrics, entry: Entry, http: int, seconds: float) -> None:
     kinds = str(entry.fields.get("St", "-")).split(",")
     status = "".join(sorted(set(kinds)))
     metrics.requests.labels(entry.command, http, status).inc()
-    if entry.command == "Ping":
-        heartbeat = entry.fields.get("Hb", 0)
-        if http == 200 and heartbeat:
-            metrics.heartbeats.observe(float(heartbeat))
-    else:
+    if entry.command != "Ping":
         metrics.seconds.labels(entry.command).observe(seconds)
 
 

@@ -44,6 +44,14 @@ class HeartbeatWindowTests(SynchronousTestCase):
         raised = [window.add(interval) for interval in (100, 100, 2000, 2000, 100, 100)]
         self.assertEqual(raised, [False, True, False, False, False, True])
 
+    def test_noted(self) -> None:
+        """Each is told to who counts them, also when they no longer count for the alarm."""
+        noted: list[int] = []
+        window = HeartbeatWindow(2, 540, noted.append)
+        for interval in (100, 200, 300):
+            window.add(interval)
+        self.assertEqual(noted, [100, 200, 300])
+
     def test_high(self) -> None:
         """Long heartbeats raise nothing."""
         window = HeartbeatWindow(size=3, threshold=540)

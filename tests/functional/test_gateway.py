@@ -150,12 +150,13 @@ class AdminTests(SynchronousTestCase):
             'pushgw_requests_total{cmd="Ping",http="200",status="2"}': 1,
             'pushgw_requests_total{cmd="FolderSync",http="200",status="1"}': 1,
             "pushgw_change_to_answer_seconds_count": 1,
-            "pushgw_heartbeat_seconds_count": 4,
+            "pushgw_heartbeat_seconds_count": 5,
             'pushgw_request_seconds_count{cmd="Sync"}': 3,
         }
         before = {name: self.value(name) for name in names}
         phone, other = Phone(self.gateway, user), Phone(self.gateway, user)
         await phone.ready()
+        self.assertEqual((await phone.ping(10**6)).ping, "5")
         self.assertEqual((await phone.ping(1)).ping, "1")
         answer = await phone.park()
         self.assertEqual(self.value("pushgw_parked"), before["pushgw_parked"] + 1)
@@ -178,6 +179,8 @@ class AdminTests(SynchronousTestCase):
         after = {name: self.value(name) for name in names}
         lacking = {name: after[name] - before[name] for name in names if after[name] - before[name] < names[name]}
         self.assertEqual(lacking, {})
+        heartbeats = "pushgw_heartbeat_seconds_count"
+        self.assertEqual(after[heartbeats] - before[heartbeats], names[heartbeats], "only those that were accepted")
 
     def test_secrets(self) -> None:
         """No password is in the log."""
