@@ -129,7 +129,7 @@ def _names(text: str) -> tuple[str, ...]:
     metavar="ENDPOINT",
     help="Be the SMSC of this phone there, for mode sms (tcp:2775:interface=127.0.0.1).",
 )
-@click.option("--number", type=_Converted("number", digits), default="", help="The phone's own; by default any.")
+@click.option("--number", type=_Converted("number", digits), help="The phone's own; by default any.")
 @click.option(
     "--coalesce",
     type=_Converted("time", seconds),
@@ -213,7 +213,7 @@ def _texting(options: dict[str, Any]) -> Texting | None:
         raise click.UsageError("--mode sms and --sms-listen belong together")
     if options["mode"] != "sms":
         return None
-    return Texting(options["sms_listen"], options["number"], options["coalesce"], options["schedule"] or None)
+    return Texting(options["sms_listen"], options["number"] or "", options["coalesce"], options["schedule"] or None)
 
 
 def _trust(options: dict[str, Any]) -> IPolicyForHTTPS:
