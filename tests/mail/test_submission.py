@@ -10,8 +10,9 @@ from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from gateway.mail.conversation import LINES, Answer
 from gateway.mail.server import Fate, Login, Mail, Result, Said, Security, Server, Unreachable
-from gateway.mail.session import LINES, Answer, wire_form
+from gateway.mail.session import wire_form
 from gateway.mail.submission import Submission
 from tests.mail.wire import Dial
 
