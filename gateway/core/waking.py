@@ -18,6 +18,7 @@ from gateway.trigger import Cause, Order, Verdict, Wake, WakeRule, Way
 #: which no trigger was sent; otherwise it is the value of the verdict that put a decision off.
 REPEAT = "repeat"
 SETTLE = "synchronised"
+_ABSENT = Verdict.ABSENT.value
 
 #: Seconds; nothing is put off for longer at once, so a time stored that is further ahead was stored by a wrong clock.
 LONGEST = 25 * 3600
@@ -108,7 +109,9 @@ def _by_push(order: Order, wake: Wake, sight: Sight, spent: Spent, now: int) -> 
     if rule.young and wake.young >= rule.young:
         reason = f"{wake.young} parks died young in a row"
     elif order.watched:
-        return Judgement(_settled(wake, sight), Verdict.PUSH)
+        # A connection that died unnoticed takes the answer with it: it is looked again, once.
+        again = {} if order.cause is Cause.DUE else {"pending": True, "due": now + rule.absent, "why": _ABSENT}
+        return Judgement(_settled(wake, sight, **again), Verdict.PUSH)
     else:
         absent_at = min(wake.parked, now) + rule.absent
         if now < absent_at and wake.parked <= now + rule.absent:
