@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, exists, func, literal_column, select, update
+from sqlalchemy import Connection, bindparam, case, delete, exists, func, select, true, update
 
-from gateway.store.letters import LETTER_COLUMNS, letter_of
+from gateway.store.bulk import bulk
+from gateway.store.letters import LETTER_COLUMNS, in_state, letter_of, literal
 from gateway.store.queue import KNOCK, QUEUED
 from gateway.store.receipts import apply_strays
 from gateway.store.rows import chunks
@@ -17,7 +18,7 @@ from gateway.store.schema_sms import wake
 from gateway.store.spending import forget_spending
 from gateway.trigger import Letter, LetterState, Outcome
 
-_DOUBT = table.c.state == literal_column("'in doubt'")
+_DOUBT = in_state(LetterState.DOUBT)
 _OLDEST = (
     select(table.c.id)
     .where(QUEUED, table.c.route == bindparam("the_route"), table.c.due <= bindparam("now"))
@@ -33,22 +34,26 @@ _TAKE = (
 )
 
 # A receipt may have said more about a letter than the answer that comes now.
-_OPEN = (table.c.state != LetterState.DELIVERED.value) & (table.c.state != LetterState.UNDELIVERED.value)
+_OPEN = ~in_state(LetterState.DELIVERED) & ~in_state(LetterState.UNDELIVERED)
 _HERE = table.c.id == bindparam("the_id")
-_SAID: dict[str, Any] = {"at": bindparam("new_at"), "result": bindparam("new_result")}
-_SETTLE = (
+_SAID: dict[str, Any] = {"result": bindparam("new_result"), "at": bindparam("new_at")}
+_QUEUED_AGAIN = {"due": bindparam("new_due"), "state": literal(LetterState.QUEUED), **_SAID}
+_TWICE = case((table.c.doubted, literal(LetterState.FAILED)), else_=literal(LetterState.QUEUED))
+_SETTLE = bulk(
     update(table)
     .where(_HERE, _OPEN)
-    .values(state=bindparam("new_state"), message_id=bindparam("new_message_id"), **_SAID)
+    .values(state=bindparam("new_state"), message_id=bindparam("new_message_id"), **_SAID),
+    *("new_state", "new_message_id", "new_result", "new_at", "the_id"),
 )
-_AGAIN = update(table).where(_HERE, _OPEN).values(state=LetterState.QUEUED.value, due=bindparam("new_due"), **_SAID)
-_TWICE = case((table.c.doubted, LetterState.FAILED.value), else_=LetterState.QUEUED.value)
-_LOST = update(table).where(_HERE, _DOUBT).values(state=_TWICE, doubted=True, due=bindparam("new_due"), **_SAID)
-
+_AGAIN = bulk(update(table).where(_HERE, _OPEN).values(**_QUEUED_AGAIN), "new_due", "new_result", "new_at", "the_id")
+_LOST = bulk(
+    update(table).where(_HERE, _DOUBT).values({**_QUEUED_AGAIN, "state": _TWICE, "doubted": true()}),
+    *("new_due", "new_result", "new_at", "the_id"),
+)
 _REOPEN = (
     update(table)
     .where(_DOUBT)
-    .values(state=_TWICE, doubted=True, due=bindparam("now"), at=bindparam("now"))
+    .values(state=_TWICE, doubted=true(), due=bindparam("now"), at=bindparam("now"))
     .returning(table.c.id, table.c.state)
 )
 
@@ -63,7 +68,7 @@ _OVERTAKEN = (
             select(_newer.c.id).where(
                 _newer.c.user == table.c.user,
                 _newer.c.device == table.c.device,
-                _newer.c.state == literal_column("'queued'"),
+                _newer.c.state == literal(LetterState.QUEUED),
                 _newer.c.recipients.is_(None),
                 _newer.c.route == table.c.route,
                 _newer.c.id > table.c.id,
@@ -93,28 +98,20 @@ _WAITING = select(table.c.route, func.count(), func.min(table.c.created)).where(
 
 def take(connection: Connection, route: str, now: float, most: int) -> list[Letter]:
     """The oldest letters of a route that are due, in doubt from now on."""
-    rows = connection.execute(_TAKE, {"the_route": route, "now": now, "most": most})
+    rows = connection.execute(_TAKE, {"the_route": route, "now": now, "most": most}).all()
     return sorted((letter_of(row) for row in rows), key=lambda letter: (letter.due, letter.id))
 
 
 def settle(connection: Connection, outcomes: Sequence[Outcome]) -> None:
     """Write down what became of letters, and what receipts that came early say of them."""
-    lost: list[dict[str, Any]] = []
-    again: list[dict[str, Any]] = []
-    settled: list[dict[str, Any]] = []
-    for one in outcomes:
-        row: dict[str, Any] = {"the_id": one.id, "new_at": one.at, "new_result": one.result}
-        if one.state in (LetterState.DOUBT, LetterState.QUEUED):
-            row["new_due"] = one.due
-            (lost if one.state is LetterState.DOUBT else again).append(row)
-        else:
-            row["new_state"], row["new_message_id"] = one.state.value, one.message_id
-            settled.append(row)
+    lost = [(o.due, o.result, o.at, o.id) for o in outcomes if o.state is LetterState.DOUBT]
+    again = [(o.due, o.result, o.at, o.id) for o in outcomes if o.state is LetterState.QUEUED]
+    waits = (LetterState.DOUBT, LetterState.QUEUED)
+    settled = [(o.state.value, o.message_id, o.result, o.at, o.id) for o in outcomes if o.state not in waits]
     for statement, rows in ((_LOST, lost), (_AGAIN, again), (_SETTLE, settled)):
-        if rows:
-            connection.execute(statement, rows)
-    _sort_out(connection, [row["the_id"] for row in (*lost, *again)])
-    apply_strays(connection, [one.id for one in outcomes if one.message_id])
+        statement.run(connection, rows)
+    _sort_out(connection, [o.id for o in outcomes if o.state in waits])
+    apply_strays(connection, [o.id for o in outcomes if o.message_id])
 
 
 def _sort_out(connection: Connection, ids: Sequence[int]) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, literal_column, select, text, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, update
 
 from gateway.model import DeviceKey
+from gateway.store.bulk import bulk
+from gateway.store.letters import in_state
 from gateway.store.schema_sms import outbox as table
 from gateway.store.spending import Till
 from gateway.store.wanted import chosen, device_pairs, for_each
 from gateway.trigger import Letter, LetterState
 
-#: The conditions of the partial indexes, as literals, or they would not be used.
-QUEUED = table.c.state == literal_column("'queued'")
+#: The conditions of the partial indexes.
+QUEUED = in_state(LetterState.QUEUED)
 KNOCK = QUEUED & table.c.recipients.is_(None)
 
 _WAITING = for_each(
@@ -35,12 +38,13 @@ _WAITING = for_each(
         .with_for_update(of=table)
     )
 )
-_END = (
+_END = bulk(
     update(table)
     .where(table.c.id == bindparam("the_id"))
-    .values(state=bindparam("new_state"), at=bindparam("new_at"), result=bindparam("new_result"))
+    .values(state=bindparam("new_state"), result=bindparam("new_result"), at=bindparam("new_at")),
+    *("new_state", "new_result", "new_at", "the_id"),
 )
-_PUT = insert(table)
+_PUT = bulk(insert(table), *(column.name for column in table.columns))
 _SEQUENCE = text("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'")
 _NUMBERS = select(func.nextval("outbox_id_seq")).select_from(func.generate_series(1, bindparam("count")))
 
@@ -65,8 +69,8 @@ def enqueue(
         folded = last.get((letter.key, letter.route), place) != place and not letter.recipients
         if folded and day:
             till.add(day, letter.key, letter.route, cost, -1)
-        made.append(_columns(id, letter, _FOLDED if folded else letter.state.value, now, day, cost))
-    connection.execute(_PUT, made)
+        made.append(_row(id, letter, _FOLDED if folded else letter.state.value, now, day, cost))
+    _PUT.run(connection, made)
     return ids
 
 
@@ -86,15 +90,13 @@ def withdraw(connection: Connection, key: DeviceKey, now: float, why: str, forei
 
 
 def _waiting(connection: Connection, keys: Iterable[DeviceKey]) -> list[Row[Any]]:
-    return list(connection.execute(chosen(connection, _WAITING), device_pairs(keys)))
+    return list(connection.execute(chosen(connection, _WAITING), device_pairs(keys)).all())
 
 
 def _end(connection: Connection, rows: Sequence[Row[Any]], state: str, now: float, till: Till, why: str = "") -> None:
     """They never went out: what was counted for them is taken back."""
     words = why or _WORDS.get(state, "")
-    ended = [{"the_id": row.id, "new_state": state, "new_at": now, "new_result": words} for row in rows]
-    if ended:
-        connection.execute(_END, ended)
+    _END.run(connection, [(state, words, now, row.id) for row in rows])
     for row in rows:
         if row.day:
             till.add(row.day, DeviceKey(row.user, row.device), row.route, row.cost, -1)
@@ -108,29 +110,30 @@ def _next_ids(connection: Connection, count: int) -> list[int]:
     return sorted(connection.execute(_NUMBERS, {"count": count}).scalars())
 
 
-def _columns(id: int, letter: Letter, state: str, now: float, day: int, cost: float) -> dict[str, Any]:
-    return {
-        "id": id,
-        "user": letter.key.user,
-        "device": letter.key.device,
-        "route": letter.route,
-        "number": letter.number,
-        "address": letter.address,
-        "guid": letter.guid,
-        "format": letter.format,
-        "content": letter.content,
-        "sender": letter.sender,
-        "recipients": list(letter.recipients) or None,
-        "created": letter.created or now,
-        "due": letter.due,
-        "expires": letter.expires,
-        "attempts": letter.attempts,
-        "doubted": letter.doubted,
-        "state": state,
-        "message_id": letter.message_id,
-        "result": letter.result,
-        "at": now,
-        "day": day,
-        "cost": cost,
-        "watched": int(bool(letter.guid) and not letter.content),
-    }
+def _row(id: int, letter: Letter, state: str, now: float, day: int, cost: float) -> tuple[Any, ...]:
+    """In the order of the columns."""
+    return (
+        id,
+        letter.key.user,
+        letter.key.device,
+        letter.route,
+        letter.number,
+        letter.address,
+        letter.guid,
+        letter.format,
+        letter.content,
+        letter.sender,
+        json.dumps(letter.recipients) if letter.recipients else None,
+        letter.created or now,
+        letter.due,
+        letter.expires,
+        letter.attempts,
+        letter.doubted,
+        state,
+        letter.message_id,
+        letter.result,
+        now,
+        day,
+        cost,
+        int(bool(letter.guid) and not letter.content),
+    )

@@ -5,33 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from attrs import evolve
-from sqlalchemy import Connection, Row, bindparam, delete, exists, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gateway.store.letters import LETTER_COLUMNS, letter_of
+from gateway.store.bulk import bulk
+from gateway.store.letters import ID, LETTER_COLUMNS, MESSAGE_ID, RESULT, ROUTE, STATE, in_state, letter_of
 from gateway.store.rows import chunks
 from gateway.store.schema_sms import outbox as table
 from gateway.store.schema_sms import stray_receipt as stray
+from gateway.store.wanted import chosen, for_each, pairs
 from gateway.trigger import Letter, LetterState, Receipt
 
 #: Seconds that a receipt waits for its letter.
 KEPT = 24 * 3600
 
-_FOUND = (
-    select(*LETTER_COLUMNS)
-    .where(
-        table.c.message_id != "",
-        table.c.message_id.in_(bindparam("ids", expanding=True)),
-        table.c.route == bindparam("the_route"),
+_FOUND = for_each(
+    lambda wanted: (
+        select(*LETTER_COLUMNS)
+        .select_from(
+            wanted.pairs.join(
+                table,
+                (table.c.message_id == wanted.text[1]) & (table.c.route == wanted.text[0]) & (table.c.message_id != ""),
+            )
+        )
+        .order_by(table.c.id)
     )
-    .order_by(table.c.id)
 )
 _SENT = LetterState.SENT.value
-_APPLY = (
+_APPLY = bulk(
     update(table)
-    .where(table.c.id == bindparam("the_id"), table.c.state == _SENT)
-    .values(state=bindparam("new_state"), at=bindparam("new_at"), result=bindparam("new_result"))
+    .where(table.c.id == bindparam("the_id"), in_state(LetterState.SENT))
+    .values(state=bindparam("new_state"), result=bindparam("new_result"), at=bindparam("new_at")),
+    *("new_state", "new_result", "new_at", "the_id"),
 )
 _ANY = select(exists(select(stray.c.message_id)))
 _EARLY = (
@@ -56,44 +61,32 @@ def receive(connection: Connection, receipts: Sequence[Receipt], now: float) -> 
     """Match receipts with letters, and keep what matches none yet."""
     known = _letters(connection, receipts)
     answers: list[Letter | None] = []
-    rows: list[dict[str, Any]] = []
+    applied: list[tuple[Any, ...]] = []
     strays: dict[tuple[str, str], dict[str, Any]] = {}
     for one in receipts:
-        places = [(one.route, id) for id in one.message_ids]
-        place = next((place for place in places if place in known), None)
+        place = next((place for id in one.message_ids if (place := (one.route, id)) in known), None)
         if place is None:
             answers.append(None)
             _stray(strays, one, now)
             continue
-        letter = known[place]
-        if letter.state is LetterState.SENT and (one.state is not letter.state or one.result != letter.result):
-            rows.append(_row(letter.id, one.state.value, one.at, one.result))
-            letter = known[place] = evolve(letter, state=one.state, result=one.result)
-        answers.append(letter)
-    if rows:
-        connection.execute(_APPLY, rows)
+        row = known[place]
+        if row[STATE] == _SENT and (one.state.value != _SENT or one.result != row[RESULT]):
+            row[STATE], row[RESULT] = one.state.value, one.result
+            applied.append((one.state.value, one.result, one.at, row[ID]))
+        answers.append(letter_of(row))
+    _APPLY.run(connection, applied)
     if strays:
         connection.execute(_PRUNE, {"before": now - KEPT})
         connection.execute(_KEEP[connection.dialect.name], list(strays.values()))
     return answers
 
 
-def _letters(connection: Connection, receipts: Sequence[Receipt]) -> dict[tuple[str, str], Letter]:
-    """The letters that these may be about, by route and message id; the newest, if an SMSC uses an id again."""
-    wanted: dict[str, set[str]] = {}
-    for one in receipts:
-        wanted.setdefault(one.route, set()).update(one.message_ids)
-    found = {}
-    for route, ids in wanted.items():
-        for some in chunks(sorted(ids)):
-            for row in connection.execute(_FOUND, {"the_route": route, "ids": list(some)}):
-                letter = letter_of(row)
-                found[route, letter.message_id] = letter
-    return found
-
-
-def _row(id: int, state: str, at: float, result: str) -> dict[str, Any]:
-    return {"the_id": id, "new_state": state, "new_at": at, "new_result": result}
+def _letters(connection: Connection, receipts: Sequence[Receipt]) -> dict[tuple[str, str], list[Any]]:
+    """The rows of the letters that these may be about, by route and message id; of the newest, if an SMSC uses an id
+    again."""
+    places = {(one.route, id) for one in receipts for id in one.message_ids}
+    rows = connection.execute(chosen(connection, _FOUND), pairs(places)).all()
+    return {(row[ROUTE], row[MESSAGE_ID]): list(row) for row in rows}
 
 
 def _stray(strays: dict[tuple[str, str], dict[str, Any]], receipt: Receipt, now: float) -> None:
@@ -115,10 +108,10 @@ def apply_strays(connection: Connection, ids: Sequence[int]) -> None:
     """These letters have their message ids now: apply what came before."""
     if not ids or not connection.execute(_ANY).scalar_one():
         return
-    rows: list[Row[Any]] = []
+    rows: list[Any] = []
     for some in chunks(ids):
-        rows += connection.execute(_EARLY, {"ids": list(some)})
+        rows += connection.execute(_EARLY, {"ids": list(some)}).all()
     if rows:
-        connection.execute(_APPLY, [_row(row.id, row.state, row.at, row.result) for row in rows])
+        _APPLY.run(connection, [(row.state, row.result, row.at, row.id) for row in rows])
         struck = {(other, row.route) for row in rows for other in row.others}
         connection.execute(_STRIKE, [{"the_message": id, "the_route": route} for id, route in sorted(struck)])

@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.core.waking import Spent
 from gateway.model import DeviceKey
+from gateway.store.bulk import bulk
 from gateway.store.schema_sms import spending as table
 from gateway.store.wanted import chosen, for_each, pairs
 from gateway.trigger import Limits, Order
@@ -35,7 +36,7 @@ def _adding(dialect: Any) -> Any:
     return made.on_conflict_do_update(index_elements=["day", "scope", "name"], set_=more)
 
 
-_ADD = {"sqlite": _adding(sqlite), "postgresql": _adding(postgresql)}
+_ADD = bulk({"sqlite": _adding(sqlite), "postgresql": _adding(postgresql)}, *("day", "scope", "name", "count", "cost"))
 
 
 def entries(day: int, key: DeviceKey, route: str) -> tuple[Entry, Entry, Entry, Entry]:
@@ -85,12 +86,7 @@ class Till:
 
     def close(self, connection: Connection) -> None:
         """Write what was added."""
-        rows = [
-            {"day": day, "scope": scope, "name": name, "count": count, "cost": cost}
-            for (day, scope, name), (count, cost) in sorted(self._more.items())
-        ]
-        if rows:
-            connection.execute(_ADD[connection.dialect.name], rows)
+        _ADD.run(connection, [(*entry, *more) for entry, more in sorted(self._more.items())])
 
 
 _ZERO = (0, 0.0)

@@ -12,6 +12,7 @@ from zope.interface import implementer
 
 from gateway.interfaces import ITrace
 from gateway.model import DeviceKey
+from gateway.store.bulk import bulk
 from gateway.store.database import Database
 from gateway.store.schema_sms import hop as table
 from gateway.trigger import Hop
@@ -19,7 +20,7 @@ from gateway.trigger import Hop
 # So many hops go at once; others can write in between.
 PORTION = 5000
 
-_NOTE = insert(table)
+_NOTE = bulk(insert(table), "at", "user", "device", "kind", "text", "folder", "number", "letter")
 _FIRST_KEPT = (
     select(table.c.id)
     .where(table.c.at >= bindparam("before"), table.c.at <= bindparam("now"))
@@ -60,21 +61,11 @@ class Trace:
 
 
 def _note(connection: Connection, hops: Sequence[Hop]) -> None:
-    rows = [
-        {
-            "at": one.at,
-            "user": one.key.user,
-            "device": one.key.device,
-            "kind": one.kind,
-            "text": one.text,
-            "folder": one.folder,
-            "number": one.number,
-            "letter": one.letter,
-        }
-        for one in hops
-    ]
-    if rows:
-        connection.execute(_NOTE, rows)
+    _NOTE.run(connection, [(o.at, *_who(o), o.kind, o.text, o.folder, o.number, o.letter) for o in hops])
+
+
+def _who(hop: Hop) -> tuple[str, str]:
+    return hop.key.user, hop.key.device
 
 
 def _read(connection: Connection, user: str, device: str | None, after: int, most: int) -> list[Hop]:

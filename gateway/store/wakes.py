@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, select, update
 
 from gateway.model import DeviceKey
+from gateway.store.bulk import bulk
 from gateway.store.schema import device
 from gateway.store.schema_sms import wake as table
 from gateway.store.wanted import chosen, device_pairs, for_each
@@ -27,7 +29,6 @@ WAKE_COLUMNS = (
     table.c.young,
     table.c.parked,
 )
-_NAMES = tuple(column.name for column in WAKE_COLUMNS)
 _WAYS = {way.value: way for way in Way}
 
 _READ = for_each(
@@ -42,8 +43,12 @@ _READ = for_each(
     )
 )
 _LOCK = {dialect: statement.with_for_update(of=table) for dialect, statement in _READ.items()}
-_WRITE = (
-    update(table).where(table.c.device == bindparam("the_device")).values({n: bindparam(f"new_{n}") for n in _NAMES})
+_WRITE = bulk(
+    update(table)
+    .where(table.c.device == bindparam("the_device"))
+    .values({column.name: bindparam(f"new_{column.name}") for column in WAKE_COLUMNS}),
+    *(f"new_{column.name}" for column in WAKE_COLUMNS),
+    "the_device",
 )
 
 
@@ -68,7 +73,7 @@ def _found(
     connection: Connection, statements: Mapping[str, Select[Any]], keys: Iterable[DeviceKey]
 ) -> dict[DeviceKey, tuple[int, Wake]]:
     found = {}
-    for row in connection.execute(chosen(connection, statements), device_pairs(set(keys))):
+    for row in connection.execute(chosen(connection, statements), device_pairs(set(keys))).all():
         key = DeviceKey(row[0], row[1])
         found[key] = (row[2], wake_of(key, row[3:]))
     return found
@@ -76,22 +81,21 @@ def _found(
 
 def write_wakes(connection: Connection, wakes: Sequence[tuple[int, Wake]]) -> None:
     """Write them by the numbers of their devices."""
-    if wakes:
-        connection.execute(_WRITE, [_columns(id, wake) for id, wake in wakes])
+    _WRITE.run(connection, [_row(id, wake) for id, wake in wakes])
 
 
-def _columns(id: int, wake: Wake) -> dict[str, Any]:
-    return {
-        "the_device": id,
-        "new_guid": wake.guid,
-        "new_told": wake.told,
-        "new_until": wake.until,
-        "new_numbers": {str(folder): number for folder, number in wake.numbers.items()},
-        "new_pending": wake.pending,
-        "new_due": wake.due,
-        "new_why": wake.why,
-        "new_repeats": wake.repeats,
-        "new_way": wake.way.value,
-        "new_young": wake.young,
-        "new_parked": wake.parked,
-    }
+def _row(id: int, wake: Wake) -> tuple[Any, ...]:
+    return (
+        wake.guid,
+        wake.told,
+        wake.until,
+        json.dumps(wake.numbers),
+        wake.pending,
+        wake.due,
+        wake.why,
+        wake.repeats,
+        wake.way.value,
+        wake.young,
+        wake.parked,
+        id,
+    )
