@@ -44,7 +44,7 @@ class TriggerFormat:
     si_text: str = "New mail"
     si_seconds: int = 900
     emn_mailbox: str = "mailat:{guid}@push.invalid"
-    port: int = 0
+    port: int = 50000
     source_port: int = 0
     binary: str = "{guid}"
 

@@ -30,7 +30,7 @@ class MailRule:
     """
 
     address: str
-    form: str = "digits"
+    form: str = "plus"
     subject: str = ""
 
     def __attrs_post_init__(self) -> None:
