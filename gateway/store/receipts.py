@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store.bulk import bulk
@@ -19,16 +20,10 @@ from gateway.trigger import Letter, LetterState, Receipt
 #: Seconds that a receipt waits for its letter.
 KEPT = 24 * 3600
 
+_NUMBERED = table.c.message_id != literal_column("''")
 _FOUND = for_each(
-    lambda wanted: (
-        select(*LETTER_COLUMNS)
-        .select_from(
-            wanted.pairs.join(
-                table,
-                (table.c.message_id == wanted.text[1]) & (table.c.route == wanted.text[0]) & (table.c.message_id != ""),
-            )
-        )
-        .order_by(table.c.id)
+    lambda wanted: select(*LETTER_COLUMNS).select_from(
+        wanted.pairs.join(table, (table.c.route == wanted.text[0]) & (table.c.message_id == wanted.text[1]) & _NUMBERED)
     )
 )
 _SENT = LetterState.SENT.value
@@ -85,7 +80,7 @@ def _letters(connection: Connection, receipts: Sequence[Receipt]) -> dict[tuple[
     """The rows of the letters that these may be about, by route and message id; of the newest, if an SMSC uses an id
     again."""
     places = {(one.route, id) for one in receipts for id in one.message_ids}
-    rows = connection.execute(chosen(connection, _FOUND), pairs(places)).all()
+    rows = sorted(connection.execute(chosen(connection, _FOUND), pairs(places)).all(), key=itemgetter(ID))
     return {(row[ROUTE], row[MESSAGE_ID]): list(row) for row in rows}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from attrs import frozen
-from sqlalchemy import BigInteger, ColumnElement, Connection, FromClause, Text, bindparam, cast, func
+from sqlalchemy import BigInteger, ColumnElement, Connection, FromClause, Text, bindparam, cast, func, literal_column
 from sqlalchemy.dialects.postgresql import JSONB
 
 from gateway.model import DeviceKey
@@ -26,7 +26,7 @@ class Wanted:
 
 def _sqlite() -> Wanted:
     pairs = func.json_each(bindparam("pairs", type_=Text)).table_valued("value", name="wanted")
-    first, second = (func.json_extract(pairs.c.value, f"$[{place}]") for place in (0, 1))
+    first, second = (func.json_extract(pairs.c.value, literal_column(f"'$[{place}]'")) for place in (0, 1))
     return Wanted(pairs, (first, second), (first, second))
 
 
