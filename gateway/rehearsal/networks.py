@@ -112,8 +112,8 @@ def parse(text: str, presets: Mapping[str, T]) -> T:
         if key not in known:
             raise ValueError(f"a network has no {key!r}; it has {', '.join(sorted(known))}")
         values[key] = _value(key, value)
-    if values:
-        values["name"] = text
+    shown = [change for change in changes if not change.startswith("weight=")]
+    values["name"] = ",".join([name, *shown])
     made: T = evolve(preset, **values)
     return made
 

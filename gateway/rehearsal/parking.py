@@ -72,7 +72,8 @@ class Parking:
         """The rehearsal is over: count what has lived until now."""
         self._count()
         tally = self.phone.tally
-        tally.heartbeat, tally.settled = self.heartbeat.seconds, self.heartbeat.settled or self._steady
+        tally.heartbeat = self.heartbeat.good or 0
+        tally.settled = self.heartbeat.settled or self._steady
 
     def _call(self) -> Call:
         folders = [

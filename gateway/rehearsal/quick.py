@@ -14,11 +14,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from attrs import define, field, frozen
-from sqlalchemy import Connection, Dialect, Executable
+from sqlalchemy import Connection, Dialect, Executable, TextClause
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 
 from gateway.rehearsal.deferreds import at_once
-from gateway.store import Store
 from gateway.store.database import Database, make_engine
 from gateway.store.migrate import migrate
 
@@ -32,7 +31,7 @@ CANDIDATES = 200
 
 
 def _row_type(names: Sequence[str]) -> Any:
-    return namedtuple("Row", names, rename=True)  # noqa: PYI024
+    return namedtuple("Row", names, rename=True)
 
 
 @frozen
@@ -100,13 +99,23 @@ class Prepared:
         self.into = [(name, convert) for name, convert in converters.items() if convert is not None]
         self.lists = [name for name, bind in binds.items() if bind.expanding]
         self.fixed = {name: bind.effective_value for name, bind in binds.items() if name not in self.names}
-        columns = self.statement.returning_column_descriptions if writes else self.statement.column_descriptions
+        columns = self._columns()
         if columns:
-            self.row = namedtuple("Row", [column["name"] for column in columns], rename=True)
+            self.row = _row_type([column["name"] for column in columns])
         for place, column in enumerate(columns):
             convert = column["type"].dialect_impl(self.dialect).result_processor(self.dialect, None)
             if convert is not None:
                 self.out.append((place, convert))
+
+    def _columns(self) -> Sequence[Any]:
+        if isinstance(self.statement, TextClause):
+            return ()
+        return cast(
+            Sequence[Any],
+            self.statement.returning_column_descriptions
+            if self.statement.is_dml
+            else self.statement.column_descriptions,
+        )
 
     def bound(self, values: Values) -> tuple[str, dict[str, Any]]:
         """The SQL and its parameters for these values."""
@@ -129,7 +138,9 @@ class Prepared:
 
     def rows(self, found: list[tuple[Any, ...]]) -> list[Any]:
         """Rows as the store wants them."""
-        if not self.out or not found:
+        if self.row is None or not found:
+            return list(found)
+        if not self.out:
             return [self.row._make(row) for row in found]
         made = []
         for row in found:
@@ -173,7 +184,14 @@ class QuickConnection:
             self._cursor.executemany(bound[0][0], [given for _, given in bound])
         else:
             return self.ordinary.execute(statement, cast(Any, values))
-        return Rows(prepared.rows(self._cursor.fetchall()) if prepared.row else [], self._cursor.rowcount)
+        return Rows(prepared.rows(self._cursor.fetchall()), self._cursor.rowcount)
+
+    def exec_driver_sql(self, statement: str, values: Sequence[Any] | None = None) -> None:
+        """Execute what the driver takes as it is; a list of values is for as many executions."""
+        if isinstance(values, list):
+            self._cursor.executemany(statement, values)
+        else:
+            self._cursor.execute(statement, values or ())
 
     def _prepare(self, statement: Any, names: tuple[str, ...]) -> Prepared | None:
         """How to execute a statement quickly, if it has come before."""
@@ -191,8 +209,12 @@ class QuickConnection:
 
 @define(eq=False)
 class QuickDatabase(Database):
-    """A database in memory whose work is one long transaction; nothing of it is ever rolled back or kept."""
+    """A database in memory whose work is one long transaction; nothing of it is ever rolled back or kept.
 
+    C{trouble}: what went wrong, even if whoever asked for the work puts up with that.
+    """
+
+    trouble: Exception | None = field(init=False, default=None)
     _open: QuickConnection | None = field(init=False, default=None)
 
     def _connection(self) -> Connection:
@@ -202,13 +224,17 @@ class QuickDatabase(Database):
 
     def reading(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """See L{Database}."""
-        return work(self._connection(), *args, **kwargs)
+        return self.writing(False, work, *args, **kwargs)
 
     def writing(
         self, durable: bool, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """See L{Database}."""
-        return work(self._connection(), *args, **kwargs)
+        try:
+            return work(self._connection(), *args, **kwargs)
+        except Exception as error:
+            self.trouble = error
+            raise
 
     def close(self) -> None:
         """See L{Database}."""
@@ -217,8 +243,8 @@ class QuickDatabase(Database):
         super().close()
 
 
-def memory_store(seconds: Callable[[], float], quick: bool = True) -> Store:
-    """A new store in memory whose work is done at once; C{seconds} is wall clock."""
+def memory() -> QuickDatabase:
+    """A new database in memory, with all tables, whose work is done at once."""
     engine = make_engine("sqlite://")
     migrate(engine)
-    return Store((QuickDatabase if quick else Database)(engine, at_once), seconds)
+    return QuickDatabase(engine, at_once)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
 from random import Random
-from typing import Any, TextIO
+from typing import IO, Any
 
 from attrs import frozen
 
@@ -104,7 +104,7 @@ def together(streams: Sequence[Iterator[Event]]) -> Iterator[Event]:
     return merge(*streams)
 
 
-def write(events: Iterable[Event], file: TextIO) -> int:
+def write(events: Iterable[Event], file: IO[str]) -> int:
     """Write events as JSON lines; how many."""
     count = 0
     for count, event in enumerate(events, 1):  # noqa: B007

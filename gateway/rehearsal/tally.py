@@ -15,7 +15,8 @@ class Tally:
     """Counts of one phone, and the latencies of its changes in seconds.
 
     C{waits}: from change to synchronised; C{announced}: from change to the phone's learning that there is one.
-    C{never}: changes that it had not learnt of at the end of the rehearsal, nor synchronised.
+    C{never}: changes that it had not been given at the end of the rehearsal. C{heartbeat}: the longest one that was
+    seen to live, in seconds, 0 if none did, C{None} for a phone that parks no requests.
     """
 
     waits: array[float] = field(factory=lambda: array("f"))
@@ -38,7 +39,7 @@ class Tally:
     cost: float = 0.0
     wakeups: int = 0
     switches: int = 0
-    heartbeat: int = 0
+    heartbeat: int | None = None
     settled: bool = False
     _awake: float = field(init=False, default=float("-inf"))
 

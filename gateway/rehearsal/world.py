@@ -32,11 +32,12 @@ from gateway.rehearsal.networks import Coverage, DataNetwork, SmsNetwork
 from gateway.rehearsal.pager import COALESCE, ROUTE, Operator, Pager, Subscriber
 from gateway.rehearsal.parking import Parking
 from gateway.rehearsal.phone import Phone
-from gateway.rehearsal.quick import memory_store
+from gateway.rehearsal.quick import QuickDatabase, memory
 from gateway.rehearsal.stream import DAY, Event
 from gateway.rehearsal.timetable import Timetable
 from gateway.simulator.heartbeat import PHONES, Heartbeat, HeartbeatSet
 from gateway.store import Store
+from gateway.store.database import Database
 from gateway.trigger import Decided, Hop, Limits, Line, WakeRule
 
 #: How parks fared is written down so often, in virtual seconds, as the gateway does.
@@ -113,6 +114,8 @@ class Terms:
 
     batch: int = 900
     repeats: int = 0
+    adds_only: bool = True
+    settle: int = 60
     absent: int = 900
     young: int = 3
     young_seconds: float = 240.0
@@ -161,10 +164,12 @@ class World:
     start: float
     seed: str
     classes: tuple[str, ...] = ("Email",)
+    database: Database = field(factory=memory)
     members: dict[int, Member] = field(init=False, factory=dict)
     clock: VirtualClock = field(init=False)
     store: Store = field(init=False)
     board: Switchboard = field(init=False)
+    policy: Policy = field(init=False)
     ping: Ping = field(init=False)
     parks: Parks = field(init=False)
     waker: Waker = field(init=False)
@@ -174,24 +179,24 @@ class World:
     def __attrs_post_init__(self) -> None:
         self.clock = VirtualClock(self.start)
         still = StillClock(self.clock)
-        self.store = memory_store(self.clock.seconds)
+        self.store = Store(self.database, self.clock.seconds)
         self.board = Switchboard(still)
-        policy = Policy(self.version.mode)
+        self.policy = Policy(self.version.mode)
         self.ping = Ping(
             clock=still,
             now=self._now,
             ledger=self.store,
             partnerships=Partnerships(self.store),
             board=self.board,
-            policy=policy,
+            policy=self.policy,
             stands=lambda device: True,
             window=HeartbeatWindow(),
             limits=PingLimits(self.terms.heartbeat_limits),
         )
-        self.operator = Operator(self.store, self.clock, self.seed)
+        self.operator = Operator(self.store.outbox, self.clock, self.seed)
         self.parks = Parks(lambda key: key in self.waker.keys, self._now, self.terms.young_seconds)
         self.waker = Waker(
-            triggers=self.store,
+            triggers=self.store.triggers,
             board=self.board,
             parks=self.parks,
             clock=self.clock,
@@ -224,7 +229,7 @@ class World:
         member = Member(owner, phone, {folder.name: folder.id for folder in folders})
         version = self.version
         if version.pages:
-            result(self.store.keep_line(Line(key, f"+1555{owner.number:08d}", "rehearsal", since=self._now())))
+            result(self.store.triggers.keep_line(Line(key, f"+1555{owner.number:08d}", "rehearsal", since=self._now())))
             self.waker.registered(key)
             member.pager = Pager(phone, self._random("pager", owner), self.terms.coalesce)
             self.operator.subscribers[key] = Subscriber(member.pager, owner.sms)
@@ -239,21 +244,34 @@ class World:
     def _random(self, what: str, owner: Owner) -> Random:
         return Random(f"{self.seed}/{what}/{owner.number}")  # noqa: S311
 
+    def close(self) -> None:
+        """Let go of everything."""
+        self.store.close()
+
     # What happens.
 
     def play(self, events: Iterable[Event], until: float, progress: Callable[[float], None]) -> None:
         """Play events in order of time, then let what is under way arrive; C{progress} is told the time reached."""
         told = self.start
         for time, together in groupby(events, lambda event: event.time):
-            self.clock.run(time)
+            self._run(time)
             self._happen(list(together))
             if time - told >= DAY / 4:
                 told = time
                 progress(time)
-        self.clock.run(until + EPILOGUE)
+        self._run(until + EPILOGUE)
         progress(until)
         for member in self.members.values():
             self._over(member, until + EPILOGUE)
+
+    def _run(self, until: float) -> None:
+        """Let it be that time.
+
+        @raise RuntimeError: the gateway put up with trouble, which has no place in a rehearsal.
+        """
+        self.clock.run(until)
+        if isinstance(self.database, QuickDatabase) and self.database.trouble is not None:
+            raise RuntimeError("the rehearsal is broken") from self.database.trouble
 
     def _over(self, member: Member, end: float) -> None:
         member.phone.over(self.terms.late)
@@ -305,9 +323,11 @@ class World:
         day = now - now % int(DAY)
         subscriber = self.operator.subscribers[line.key]
         return WakeRule(
-            mode=self.version.mode,
+            mode=self.policy.mode(line.key.user, line.key.device),
             batch=terms.batch,
             repeats=terms.repeats,
+            adds_only=terms.adds_only,
+            settle=terms.settle,
             quiet_until=quiet_until(now, terms.quiet, UTC),
             absent=terms.absent,
             young=terms.young,
