@@ -15,7 +15,7 @@ from bench.gateway import user_name
 from gateway.eas import wbxml
 from tests.functional.phones import Reply, folder_sync_body, ping_body, sync_body
 from tests.functional.running import PASSWORD
-from tests.support import PATH, WBXML, basic
+from tests.support import PATH, basic, request
 
 #: Connections that shake hands, or requests that are under way, at a time.
 AT_A_TIME = 64
@@ -39,13 +39,9 @@ class Phone:
     def request(self, command: str, body: bytes) -> bytes:
         """The bytes of a request."""
         user = user_name(self.number)
-        head = (
-            f"POST {PATH}?Cmd={command}&User={user}&DeviceId=dev{self.number}&DeviceType=Bench "
-            f"HTTP/1.1\r\nHost: localhost\r\nAuthorization: {basic(user, PASSWORD)}\r\nMS-ASProtocolVersion: 14.1\r\n"
-            f"User-Agent: bench/1.0\r\nContent-Type: {WBXML}\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
-        )
-        return head.encode() + body
+        line = f"POST {PATH}?Cmd={command}&User={user}&DeviceId=dev{self.number}&DeviceType=Bench HTTP/1.1"
+        fields = {"Host": "localhost", "Authorization": basic(user, PASSWORD), "User-Agent": "bench/1.0"}
+        return request(line, body, fields)
 
     def folder_sync(self) -> bytes:
         """The first FolderSync."""

@@ -42,6 +42,18 @@ FOLDERS = [
 ]
 
 
+def request(line: str, body: bytes, fields: Mapping[str, str | None]) -> bytes:
+    """A request as bytes, with what every device sends beside C{fields}; what is C{None} there is left out."""
+    usual = {
+        "Host": "mail.example.org",
+        "MS-ASProtocolVersion": "14.1",
+        "Content-Length": str(len(body)),
+        "Content-Type": WBXML if body else None,
+    }
+    head = [f"{name}: {value}" for name, value in {**usual, **fields}.items() if value is not None]
+    return "\r\n".join([line, *head, "", ""]).encode("latin-1") + body
+
+
 def basic(user: str = "ann", password: str = "secret", encoding: str = "utf-8") -> str:
     """The value of an Authorization header."""
     return "Basic " + b64encode(f"{user}:{password}".encode(encoding)).decode()
@@ -228,16 +240,11 @@ class Phone:
         data = wbxml.encode(body) if isinstance(body, Element) else body or b""
         query = query or f"Cmd={command}&User={self.user}&DeviceId={self.device}&DeviceType=SP"
         fields = {
-            "Host": "mail.example.org",
             "Authorization": basic(self.user, self.password),
             "MS-ASProtocolVersion": self.version,
-            "Content-Length": str(len(data)),
-            **({"Content-Type": WBXML} if data else {}),
-            **(headers or {}),
+            **{name: value or None for name, value in (headers or {}).items()},
         }
-        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items() if value)
-        line = f"POST {PATH}?{query} HTTP/1.1\r\n"
-        self.connection.send((line + head + "\r\n").encode("latin-1") + data)
+        self.connection.send(request(f"POST {PATH}?{query} HTTP/1.1", data, fields))
         return self.connection.answers()
 
     def ping(self, interval: int | None = 60, *folders: int | str, **words: str) -> list[HTTPAnswer]:

@@ -10,7 +10,7 @@ from gateway.eas import wbxml
 from gateway.eas.access import Entry
 from gateway.eas.call import Answer, Call
 from gateway.element import Element
-from tests.support import PATH, WBXML, Connection, HTTPAnswer, World, basic
+from tests.support import PATH, Connection, HTTPAnswer, World, basic, request
 
 SYNC = wbxml.encode(Element("AirSync:Sync", Element("AirSync:Collections")))
 FIRST_PING = wbxml.encode(Element("Ping:Ping", Element("Ping:HeartbeatInterval", 60)))
@@ -31,16 +31,9 @@ def raw(
 ) -> bytes:
     """A request as bytes: a field C{Content_Type="x"} becomes a header, one that is C{None} is left out."""
     asked = target if target is not None else f"{PATH}?{query()}" if method == "POST" else PATH
-    all_fields: dict[str, str | None] = {
-        "Host": "mail.example.org",
-        "Authorization": basic(),
-        "MS_ASProtocolVersion": "14.1" if method == "POST" else None,
-        "Content_Type": WBXML if body else None,
-        "Content_Length": str(len(body)) if body or method == "POST" else None,
-        **fields,
-    }
-    lines = [f"{name.replace('_', '-')}: {value}" for name, value in all_fields.items() if value is not None]
-    return "\r\n".join([f"{method} {asked} {version}", *lines, "", ""]).encode("latin-1") + body
+    bare = {} if method == "POST" else {"MS-ASProtocolVersion": None, **({} if body else {"Content-Length": None})}
+    said = {name.replace("_", "-"): value for name, value in fields.items()}
+    return request(f"{method} {asked} {version}", body, {"Authorization": basic(), **bare, **said})
 
 
 @define(eq=False)

@@ -14,7 +14,7 @@ from attrs import define, field, frozen
 from gateway.eas import wbxml
 from gateway.element import Element
 from tests.functional.running import PASSWORD, PATIENCE, Running, eventually
-from tests.support import PATH, WBXML, basic
+from tests.support import PATH, basic, request
 
 
 class Gone(Exception):
@@ -168,16 +168,12 @@ class Phone:
             "Host": "localhost",
             "Authorization": basic(self.user, self.password),
             "MS-ASProtocolVersion": self.version,
-            "Content-Length": str(len(data)),
-            **({"Content-Type": WBXML} if data else {}),
             **self.headers,
-            **{name.replace("_", "-"): value for name, value in headers.items()},
+            **{name.replace("_", "-"): value or None for name, value in headers.items()},
         }
-        head = f"{method} {target or self.line(command)} HTTP/1.1\r\n"
-        head += "".join(f"{name}: {value}\r\n" for name, value in fields.items() if value)
         assert self._writer is not None
         try:
-            self._writer.write(head.encode() + b"\r\n" + data)
+            self._writer.write(request(f"{method} {target or self.line(command)} HTTP/1.1", data, fields))
             await self._writer.drain()
         except OSError as error:
             self.close()
