@@ -10,7 +10,11 @@ from gateway.commands.configuration import config, reload
 from gateway.commands.demo import demo
 from gateway.commands.device import device
 from gateway.commands.devices import devices, forget, wipe
+from gateway.commands.history import outbox, trace
 from gateway.commands.initial import init
+from gateway.commands.modes import mode
+from gateway.commands.rehearse import rehearse
+from gateway.commands.sms import sms
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,5 +26,5 @@ def main() -> None:
     """
 
 
-for command in (init, user, config, reload, devices, wipe, forget, device, demo):
+for command in (init, user, config, reload, devices, wipe, forget, mode, sms, trace, outbox, device, demo, rehearse):
     main.add_command(command)

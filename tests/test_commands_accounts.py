@@ -6,13 +6,10 @@ import re
 from ipaddress import ip_address
 from pathlib import Path
 
-from click import Command
-from click.testing import CliRunner, Result
 from cryptography import x509
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactor
-from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.commands.accounts import user
 from gateway.commands.initial import init
@@ -20,33 +17,8 @@ from gateway.config import load
 from gateway.cred.accounts import Accounts, load_accounts
 from gateway.cred.passwords import fits
 from gateway.tls import KeyPair, ServerContext
+from tests.commandline import CommandCase
 from tests.cred.fixtures import CHEAP
-
-
-class CommandCase(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.folder = Path(self.mktemp()).absolute() / "a folder"
-        self.file = self.folder / "pushgw.toml"
-
-    def run_(self, command: Command, *words: str, input: str | bytes | None = None) -> Result:
-        return CliRunner().invoke(command, words, input=input, obj=CHEAP)
-
-    def right(self, command: Command, *words: str, input: str | bytes | None = None) -> str:
-        """What a command prints that has to go well."""
-        result = self.run_(command, *words, input=input)
-        self.assertEqual(result.exit_code, 0, result.output)
-        return result.output
-
-    def wrong(self, command: Command, *words: str, input: str | bytes | None = None) -> str:
-        """What a command prints that has to fail, with a clear error and no traceback."""
-        result = self.run_(command, *words, input=input)
-        self.assertIn(result.exit_code, (1, 2), result.output)
-        self.assertIsInstance(result.exception, SystemExit)
-        self.assertIn("Error: ", result.output)
-        return result.output
-
-    def init(self, *options: str) -> str:
-        return self.right(init, str(self.folder), *options)
 
 
 class InitTests(CommandCase):
@@ -265,6 +237,3 @@ class UserTests(CommandCase):
         self.assertIn("no such file", self.refused("list"))
         self.file.unlink()
         self.assertIn(str(self.file), self.refused("list"))
-
-
-del CommandCase

@@ -12,13 +12,22 @@ from twisted.web.http import BAD_REQUEST, NOT_FOUND
 from twisted.web.resource import IResource
 from twisted.web.server import Request
 
-from gateway.admin.operations import Operations, Unknown
+from gateway.admin.errors import Refused, Unknown
+from gateway.admin.orders import Orders
 
 MOST_BODY = 65536
 
 
 class BadOrder(ValueError):
     """The body of a request is not what its path asks for."""
+
+
+def _number(fields: dict[str, str], name: str, default: int) -> int:
+    text = fields.get(name, str(default))
+    try:
+        return int(text)
+    except (TypeError, ValueError):
+        raise BadOrder(f"{name} is a whole number, written as a text") from None
 
 
 def _fields(request: Request, *names: str) -> dict[str, str]:
@@ -36,7 +45,7 @@ def _fields(request: Request, *names: str) -> dict[str, str]:
 class Control:
     """What the commands may ask; C{reload} returns what was wrong with the new files, or the empty text."""
 
-    operations: Operations
+    orders: Orders
     status: Callable[[], dict[str, Any]]
     reload: Callable[[], str]
     app: Klein = field(init=False)
@@ -49,6 +58,13 @@ class Control:
             "/wipe": self._wipe,
             "/cancel-wipe": self._cancel,
             "/forget": self._forget,
+            "/mode": self._mode,
+            "/set-mode": self._set_mode,
+            "/lines": self._lines,
+            "/register": self._register,
+            "/unregister": self._unregister,
+            "/trace": self._trace,
+            "/outbox": self._outbox,
             "/status": self._status,
             "/reload": self._reload,
         }.items():
@@ -68,7 +84,7 @@ class Control:
             except Unknown as error:
                 request.setResponseCode(NOT_FOUND)
                 value = {"error": str(error)}
-            except BadOrder as error:
+            except (BadOrder, Refused) as error:
                 request.setResponseCode(BAD_REQUEST)
                 value = {"error": str(error)}
             return json.dumps(value).encode()
@@ -77,25 +93,56 @@ class Control:
         return respond
 
     async def _devices(self, request: Request) -> Any:
-        return await self.operations.list(_fields(request).get("user"))
+        return await self.orders.devices.list(_fields(request).get("user"))
 
     async def _autd_state(self, request: Request) -> Any:
         given = _fields(request, "user", "device")
-        return await self.operations.state(given["user"], given["device"])
+        return await self.orders.devices.state(given["user"], given["device"])
 
     async def _wipe(self, request: Request) -> Any:
         given = _fields(request, "user", "device", "by")
         only = given.get("account_only") == "yes"
-        return await self.operations.wipe(given["user"], given["device"], given["by"], only)
+        return await self.orders.devices.wipe(given["user"], given["device"], given["by"], only)
 
     async def _cancel(self, request: Request) -> Any:
         given = _fields(request, "user", "device", "by")
-        return await self.operations.cancel_wipe(given["user"], given["device"], given["by"])
+        return await self.orders.devices.cancel_wipe(given["user"], given["device"], given["by"])
 
     async def _forget(self, request: Request) -> Any:
         given = _fields(request, "user", "device", "by")
-        await self.operations.forget(given["user"], given["device"], given["by"])
+        await self.orders.devices.forget(given["user"], given["device"], given["by"])
         return {}
+
+    async def _mode(self, request: Request) -> Any:
+        given = _fields(request, "user")
+        return await self.orders.modes.show(given["user"], given.get("device", ""))
+
+    async def _set_mode(self, request: Request) -> Any:
+        given = _fields(request, "user", "device", "mode", "by")
+        return await self.orders.modes.set(given["user"], given["device"], given["mode"], given["by"])
+
+    async def _lines(self, request: Request) -> Any:
+        return await self.orders.lines.list(_fields(request).get("user"))
+
+    async def _register(self, request: Request) -> Any:
+        given = _fields(request, "user", "device", "by", "number", "operator", "address", "format", "name")
+        wanted = {word: given[word] for word in ("number", "operator", "address", "format", "name")}
+        return await self.orders.lines.register(given["user"], given["device"], given["by"], **wanted)
+
+    async def _unregister(self, request: Request) -> Any:
+        given = _fields(request, "user", "device", "by")
+        await self.orders.lines.remove(given["user"], given["device"], given["by"])
+        return {}
+
+    async def _trace(self, request: Request) -> Any:
+        given = _fields(request, "user")
+        after, most = _number(given, "after", -1), _number(given, "most", 1000)
+        return await self.orders.records.trace(given["user"], given.get("device"), after, most)
+
+    async def _outbox(self, request: Request) -> Any:
+        given = _fields(request)
+        most = _number(given, "most", 100)
+        return await self.orders.records.letters(given.get("user"), given.get("device"), most)
 
     async def _status(self, request: Request) -> Any:
         return self.status()

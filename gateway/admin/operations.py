@@ -9,14 +9,13 @@ from xml.sax.saxutils import escape
 from attrs import define, evolve
 from twisted.logger import Logger
 
+from gateway.admin.errors import Unknown
+from gateway.admin.lines import Lines
+from gateway.admin.modes import mode_row
 from gateway.core.policy import Policy
 from gateway.core.switchboard import Switchboard
 from gateway.interfaces import IDevices
 from gateway.model import Device, DeviceKey, Wipe, WipeState
-
-
-class Unknown(Exception):
-    """There is no such device, or nothing that could be done to it; the message says what."""
 
 
 def autd_state(device: Device) -> str:
@@ -33,7 +32,8 @@ def autd_state(device: Device) -> str:
 
 @define(eq=False)
 class Operations:
-    """Listing, wiping and forgetting devices; C{board} is C{None} when no gateway runs."""
+    """Listing, wiping and forgetting devices; C{board} is C{None} when no gateway runs, C{lines} where nothing is sent
+    by SMS."""
 
     log = Logger()
 
@@ -41,12 +41,23 @@ class Operations:
     policy: Policy
     now: Callable[[], int]
     board: Switchboard | None = None
+    lines: Lines | None = None
 
     async def list(self, user: str | None) -> list[dict[str, Any]]:
-        """The devices of a user, or of all, as JSON values; times in seconds since the epoch."""
-        return [self._row(device) for device in await self.devices.devices(user)]
+        """The devices of a user, or of all, as JSON values; times in seconds since the epoch.
+
+        A device that was registered and never seen is one of them.
+        """
+        found = {device.key: device for device in await self.devices.devices(user)}
+        lines = await self.lines.list(user) if self.lines is not None else []
+        registered = {DeviceKey(line["user"], line["device"]): line for line in lines}
+        return [
+            {**self._row(found.get(key) or Device(key)), "line": registered.get(key)}
+            for key in sorted({*found, *registered})
+        ]
 
     def _row(self, device: Device) -> dict[str, Any]:
+        standing = self.policy.source(device.key.user, device.key.device)
         claim = self.board.claim_of(device.key) if self.board else None
         parked = None
         if claim is not None and claim.parked and self.board is not None:
@@ -57,7 +68,8 @@ class Operations:
             "type": device.type,
             "agent": device.agent,
             "version": device.version,
-            "mode": self.policy.mode(device.key.user, device.key.device).value,
+            "mode": standing.mode.value,
+            "mode_from": mode_row(standing),
             "parked_seconds": parked,
             "heartbeat": device.heartbeat,
             "folders": [[folder, word] for folder, word in device.folders or ()],
@@ -118,6 +130,8 @@ class Operations:
         self.log.warn(
             "device {device} of {user} forgotten by {by}", device=found.key.device, user=found.key.user, by=by
         )
+        if self.lines is not None:
+            self.lines.dropped(found.key)
         if self.board is not None:
             self.board.recall(lambda key: key == found.key, "forgotten")
 

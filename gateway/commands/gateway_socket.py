@@ -41,7 +41,7 @@ class GatewaySocket:
 
     path: Path
 
-    def ask(self, order: str, **fields: str | None) -> Any:
+    def ask(self, order: str, /, **fields: str | None) -> Any:
         """The gateway's answer to an order.
 
         @raise NotRunning: nobody listens.

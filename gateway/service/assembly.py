@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import gateway.service.settings as settings
-from gateway.admin.operations import Operations
 from gateway.config import Config
 from gateway.core.berths import Berths
 from gateway.core.heartbeat import HeartbeatWindow
@@ -31,6 +30,7 @@ from gateway.eas.provision import Provision
 from gateway.eas.sync import Sync
 from gateway.metrics import Metrics
 from gateway.service.mail import make_post
+from gateway.service.orders import make_orders
 from gateway.service.parts import Parts, Pools, Reporter, counted, ended
 from gateway.sources.maildir import MaildirOptions, MaildirSource, directory_events
 from gateway.store import Store, open_store
@@ -142,7 +142,7 @@ def assemble(config: Config, reactor: Any) -> Parts:
     commands["Provision"] = Provision(partnerships, rules, wall_clock)
     proxies = TrustedProxies(https.trusted_proxies)
     root = Root(ActiveSync(dispatcher, proxies))
-    operations = Operations(partnerships, policy, wall_clock, board)
+    orders = make_orders(config, store, partnerships, policy, accounts, wall_clock, board)
     return Parts(
         config=config,
         reactor=reactor,
@@ -165,6 +165,6 @@ def assemble(config: Config, reactor: Any) -> Parts:
         dispatcher=dispatcher,
         proxies=proxies,
         site=make_site(root, reactor, settings.channel_limits(config), https.idle_timeout),
-        operations=operations,
+        orders=orders,
         post=make_post(config, accounts, source, reactor, context),
     )

@@ -79,10 +79,11 @@ class GatewayService(Service):
         parts = self.parts = assemble(self.config, self.reactor)
         parts.accounts.changed = self._accounts_changed
         reloading.check_heartbeats(self.config)
+        await parts.orders.modes.load()
         self._gauges(parts)
         # Before the first survey, which may take a while: a signal that nobody takes ends the process.
         signal.signal(signal.SIGHUP, self._hangup)
-        control = Control(parts.operations, self.status, self.reload)
+        control = Control(parts.orders, self.status, self.reload)
         self.listeners = Listeners(parts, control)
         await self.listeners.admin()
         parts.source.startService()

@@ -11,7 +11,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
-from gateway.admin.operations import Operations
+from gateway.admin.orders import Orders
 from gateway.config import Config
 from gateway.core.heartbeat import HeartbeatWindow
 from gateway.core.partnerships import Partnerships
@@ -91,7 +91,7 @@ class Parts:
     dispatcher: Dispatcher
     proxies: TrustedProxies
     site: DeviceSite
-    operations: Operations
+    orders: Orders
     post: Post
 
 

@@ -11,6 +11,7 @@ import gateway.service.settings as settings
 from gateway.config import Config
 from gateway.cred.accounts import load_accounts
 from gateway.service.mail import apply_smtp
+from gateway.service.orders import apply_orders
 from gateway.service.parts import Parts
 from gateway.tls import BadCertificate, KeyPair
 
@@ -102,6 +103,7 @@ def _pings(parts: Parts, config: Config) -> None:
 
 def _modes(parts: Parts, config: Config) -> None:
     """Pings of those who are told of changes in another way now end; all others stay parked."""
+    apply_orders(parts.orders, config)
     parts.board.recall(parts.policy.replace(settings.modes(config)), "mode")
 
 
@@ -146,7 +148,10 @@ APPLIED: Mapping[str, Apply] = MappingProxyType(
         **_section("direct_push", _pings, "parked_per_user", "parked_per_address", "parked_total"),
         **_section("direct_push", _modes, "enabled"),
         **_section("policy", _modes, "default_mode"),
+        **_section("groups.NAME", _modes, "members", "mode"),
         **_section("users.NAME", _modes, "mode"),
+        **_section("users.NAME.devices.NAME", _modes, "mode"),
+        **_section("sms", _modes, "enabled"),
         **_section("users.NAME", _policies, "provisioning"),
         **_section("provisioning", _policies, "policy", "refresh_hours", "allow_non_provisionable", "exceptions"),
         "provisioning.policies.NAME": _policies,

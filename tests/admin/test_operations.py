@@ -8,7 +8,8 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from gateway.admin.operations import Operations, Unknown, autd_state
+from gateway.admin.errors import Unknown
+from gateway.admin.operations import Operations, autd_state
 from gateway.core.policy import Policy
 from gateway.core.switchboard import Switchboard
 from gateway.model import Device, DeviceKey, Ending, Mode, WipeState

@@ -1,0 +1,20 @@
+"""All that an operator may ask and order, with and without a running gateway."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from gateway.admin.lines import Lines
+from gateway.admin.modes import Modes
+from gateway.admin.operations import Operations
+from gateway.admin.records import Records
+
+
+@frozen
+class Orders:
+    """Devices, their modes, their registrations, and what happened to them."""
+
+    devices: Operations
+    modes: Modes
+    lines: Lines
+    records: Records
