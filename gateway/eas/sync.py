@@ -12,6 +12,7 @@ from gateway.eas.call import Answer, Call, Refused, Unavailable, Version
 from gateway.eas.clientwork import Work, answered, prepared
 from gateway.eas.collection import Collection, Command, Verb, item_id
 from gateway.eas.gate import Rules
+from gateway.eas.notify import GuidOf, no_guid
 from gateway.eas.options import Malformed
 from gateway.eas.policydoc import restrict
 from gateway.eas.rendering import Rendering, Run
@@ -62,8 +63,9 @@ class Plan:
 class Sync:
     """The Sync command for mail; one that waits for changes is answered at once.
 
-    C{run} takes conversions away from the reactor's thread; C{synced} is told of every device that was served. A
-    request that brings commands is executed to its end even if the client leaves meanwhile.
+    C{run} takes conversions away from the reactor's thread; C{synced} is told of every device that was served, and
+    C{guid_of} gives what clients that know of triggers by SMS are told. A request that brings commands is executed to
+    its end even if the client leaves meanwhile.
     """
 
     log = Logger()
@@ -77,6 +79,7 @@ class Sync:
     limits: SyncLimits = field(factory=SyncLimits)
     synced: Callable[[DeviceKey], None] = lambda device: None
     requests: Requests = field(factory=Requests)
+    guid_of: GuidOf = no_guid
     turns: Turns = field(init=False, factory=Turns)
     changes: Turns = field(init=False, factory=lambda: Turns(MOST_CHANGES))
 
@@ -131,16 +134,27 @@ class Serving:
             parts.append(await self._serve(plan, window))
         if len(parts) == 1 and parts[0].status == NO_FOLDER:
             raise Refusal(NO_FOLDER, "the folder is there no more")
-        return self._said(asked, parts)
+        return self._said(asked, parts, await self._guid(parts))
 
-    def _said(self, asked: Asked, parts: Sequence[Part]) -> Answer:
-        hushed = self.call.version >= Version.V12_1
+    async def _guid(self, parts: Sequence[Part]) -> str | None:
+        """What the device is to compare with the triggers to come; only clients up to 12.1 have a place for it."""
+        if self.call.version > Version.V12_1 or all(part.status != SUCCESS for part in parts):
+            return None
+        try:
+            return await self.sync.guid_of(self.call.device)
+        except BackendDown as error:
+            self.sync.log.warn("{device} is told no GUID: {error}", device=self.call.device, error=error)
+            return None
+
+    def _said(self, asked: Asked, parts: Sequence[Part], guid: str | None) -> Answer:
+        # A GUID is something to say.
+        hushed = self.call.version >= Version.V12_1 and not guid
         saying = [part for part in parts if part.news] if hushed else parts
-        if hushed:
+        if self.call.version >= Version.V12_1:
             self._keep(asked, saying)
         # The one place where a request with C{asked.wait} and nothing to say would be parked.
         return Answer(
-            element=collections(saying) if saying else None,
+            element=collections(saying, guid) if saying else None,
             log=log(parts, asked.wait),
             written=lambda live: self._written(saying) if live else None,
             levels={p.collection.folder: p.level for p in parts} if all(p.level for p in parts) else None,

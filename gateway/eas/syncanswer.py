@@ -74,8 +74,8 @@ class Part:
         """Whether there is anything to say."""
         return bool(self.status != SUCCESS or self.advanced or self.more or self.responses)
 
-    def element(self) -> Element:
-        """The Collection, in the order that clients have met."""
+    def element(self, guid: str | None = None) -> Element:
+        """The Collection, in the order that clients have met; C{guid} of the triggers to come, where it is told."""
         collection = self.collection
         responses = [response.element() for verb in _RESPONSES for response in self.responses if response.verb is verb]
         return Element(
@@ -84,6 +84,7 @@ class Part:
             Element("AirSync:SyncKey", self.key),
             Element("AirSync:CollectionId", collection.id),
             Element("AirSync:Status", self.status),
+            Element("AirSync:NotifyGUID", guid) if guid else None,
             Element("AirSync:MoreAvailable") if self.more else None,
             Element("AirSync:Commands", *self.commands) if self.commands else None,
             Element("AirSync:Responses", *responses) if responses else None,
@@ -120,9 +121,9 @@ class Part:
         }
 
 
-def collections(parts: Sequence[Part]) -> Element:
+def collections(parts: Sequence[Part], guid: str | None = None) -> Element:
     """A Sync with these collections."""
-    return Element("AirSync:Sync", Element("AirSync:Collections", *map(Part.element, parts)))
+    return Element("AirSync:Sync", Element("AirSync:Collections", *(part.element(guid) for part in parts)))
 
 
 def whole(status: int, limit: int | None = None) -> Element:
