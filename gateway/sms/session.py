@@ -1,0 +1,439 @@
+"""The ESME's side of one SMPP connection, from the bind to its end (SMPP 3.4 2.2 to 2.8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any, Final
+
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import Interface
+
+from gateway.sms import status
+from gateway.sms.pdu import (
+    CODES,
+    CONGESTION_STATE,
+    LAST_SEQUENCE,
+    RESPONSE,
+    SC_INTERFACE_VERSION,
+    Frames,
+    Pdu,
+    Value,
+    build,
+    parse,
+    raw,
+    refusal,
+)
+from gateway.sms.settings import Timing
+
+MOST_UNANSWERED: Final = 5000
+"""While so many messages of the SMSC wait for their answer, no more are read."""
+
+_MESSAGES = ("deliver_sm", "data_sm")
+_UNANSWERED = ("alert_notification", "outbind")
+
+Answered = Callable[[Pdu | None], None]
+
+
+class State(Enum):
+    """Where a session is. LEAVING: one side has taken its leave, nothing is submitted any more."""
+
+    OPEN = "open"
+    BOUND = "bound"
+    LEAVING = "leaving"
+    CLOSED = "closed"
+
+
+class Parting(Enum):
+    """Why a session is over."""
+
+    LOST = "the connection was lost"
+    UNBOUND = "the SMSC has unbound"
+    LEFT = "unbound"
+    REFUSED = "the SMSC refused the bind"
+    MUTE = "the SMSC did not answer"
+    DEAD = "the SMSC gave no sign"
+    GARBLED = "the SMSC sent what is no PDU"
+    UNFIT = "the SMSC took the bind for none"
+
+
+@frozen
+class Bind:
+    """What a bind says. C{command} is C{bind_transceiver}, C{bind_transmitter} or C{bind_receiver}."""
+
+    command: str
+    system_id: str
+    password: str = field(repr=False)
+    system_type: str = ""
+    interface_version: int = 0x34
+    address_range: str = ""
+
+    @property
+    def transmits(self) -> bool:
+        """Whether messages can be submitted."""
+        return self.command != "bind_receiver"
+
+    def fields(self) -> dict[str, Value]:
+        """The fields of the PDU."""
+        return {
+            "system_id": self.system_id,
+            "password": self.password,
+            "system_type": self.system_type,
+            "interface_version": self.interface_version,
+            "address_range": self.address_range,
+        }
+
+
+class ISessionUser(Interface):
+    """Who has sessions."""
+
+    def bound(session: Session) -> None:
+        """The SMSC has taken the bind."""
+
+    def message(session: Session, pdu: Pdu) -> None:
+        """A deliver_sm or data_sm came; L{Session.answer} has to be called for it some time."""
+
+    def congested(session: Session, state: int) -> None:
+        """The SMSC has said how congested it is, from 0 to 99."""
+
+    def ended(session: Session) -> None:
+        """It is over, see L{Session.parting}; every submit without an answer was told so before."""
+
+
+@define
+class _Request:
+    """A request that waits for its answer."""
+
+    expected: str
+    sent: float
+    deadline: float
+    answered: Answered
+
+
+class Session(Protocol):
+    """One connection: binds, keeps the link alive, submits within the window, and hands over what comes.
+
+    Whatever the SMSC sends or leaves out ends the session at worst. C{parting} and C{trouble} say why it is over,
+    C{bind_status} is what a bind was refused with, C{version} the interface version that the SMSC told, if it did
+    (one that does not is taken to be older than 3.4, and to know no optional parameters).
+    """
+
+    log = Logger()
+    transport: Any
+
+    def __init__(
+        self, bind: Bind, user: ISessionUser, clock: IReactorTime, window: int, timing: Timing, name: str
+    ) -> None:
+        self.bind = bind
+        self.name = name
+        self.state = State.OPEN
+        self.parting: Parting | None = None
+        self.trouble = ""
+        self.bind_status = 0
+        self.version: int | None = None
+        self._user = user
+        self._clock = clock
+        self._timing = timing
+        self._window = window
+        self._open_window = 1
+        self._frames = Frames()
+        self._sequence = 0
+        self._requests: dict[int, _Request] = {}
+        self._submits = 0
+        self._unanswered = 0
+        self._paused = False
+        self._heard = 0.0
+        self._submit_answered = 0.0
+        self._partial_since: float | None = None
+        self._linger_until: float | None = None
+        self._alarm: IDelayedCall | None = None
+        self._left: list[Deferred[None]] = []
+
+    # The connection.
+
+    def connectionMade(self) -> None:
+        """Bind at once."""
+        self._heard = self._submit_answered = self._clock.seconds()
+        self._request(self.bind.command, self.bind.fields(), (), self._timing.bind, self._bind_answered)
+        self._ring_by(self._heard + self._timing.silence)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Deal with the PDUs that are complete."""
+        frames = self._frames.feed(data)
+        if frames:
+            self._heard = self._clock.seconds()
+        for frame in frames:
+            if self.state is State.CLOSED:
+                return
+            self._deal_with(parse(frame))
+        if self._frames.refused is not None:
+            self._write(refusal(status.RINVCMDLEN, min(self._frames.refused_sequence, LAST_SEQUENCE)))
+            self.close(Parting.GARBLED, f"a PDU of {self._frames.refused} octets")
+        elif not self._frames.partial:
+            self._partial_since = None
+        elif frames or self._partial_since is None:
+            self._partial_since = self._clock.seconds()
+            self._ring_by(self._partial_since + self._timing.partial)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Tell everybody who waits, then the user of the session."""
+        self.state = State.CLOSED
+        if self.parting is None:
+            self.parting, self.trouble = Parting.LOST, reason.getErrorMessage()
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        requests, self._requests = list(self._requests.values()), {}
+        for request in requests:
+            self._tell(request, None)
+        self._user.ended(self)
+        self._has_left()
+
+    def close(self, parting: Parting, trouble: str = "") -> None:
+        """Close the connection; what was written is still sent if the other side takes it at once."""
+        if self.parting is None:
+            self.parting, self.trouble = parting, trouble
+        if self.state is State.CLOSED:
+            return
+        self.state = State.CLOSED
+        if parting in (Parting.MUTE, Parting.DEAD):
+            self.transport.abortConnection()
+        else:
+            self.transport.loseConnection()
+            self._ring_by(self._clock.seconds() + self._timing.linger)
+
+    def _write(self, octets: bytes) -> None:
+        self.transport.write(octets)
+
+    # What goes out.
+
+    @property
+    def room(self) -> int:
+        """How many messages may be submitted now: one until the SMSC has answered the first, then the window."""
+        if self.state is not State.BOUND or not self.bind.transmits:
+            return 0
+        return min(self._open_window, self._window) - self._submits
+
+    @property
+    def outstanding(self) -> int:
+        """How many submits wait for their answer."""
+        return self._submits
+
+    def submit(self, fields: Mapping[str, Value], tlvs: tuple[tuple[int, bytes], ...], answered: Answered) -> None:
+        """Submit a message. C{answered} gets the response, or C{None} if it is not known what became of it.
+
+        Raises L{gateway.sms.pdu.BadField}, and then nothing was sent.
+        """
+
+        def done(answer: Pdu | None) -> None:
+            self._submits -= 1
+            if answer is not None:
+                self._submit_answered = self._clock.seconds()
+                self._open_window = self._window
+            answered(answer)
+
+        self._request("submit_sm", fields, tlvs, self._timing.response, done)
+        self._submits += 1
+
+    def answer(self, pdu: Pdu, code: int = 0) -> None:
+        """Answer a message that came; it does no harm when the connection is gone meanwhile."""
+        self._unanswered -= 1
+        if self.state in (State.BOUND, State.LEAVING):
+            self._write(raw(pdu.code | RESPONSE, code, pdu.sequence, b"" if code else b"\0"))
+        if self._paused and self._unanswered <= MOST_UNANSWERED // 2 and self.state is not State.CLOSED:
+            self._paused = False
+            self._heard = self._clock.seconds()
+            self.transport.resumeProducing()
+            self._ring_by(self._heard + self._timing.silence)
+
+    def leave(self) -> Deferred[None]:
+        """Unbind. Fires when the SMSC has taken leave too, has not done so in time, or the connection is gone."""
+        if self.state is State.CLOSED:
+            return succeed(None)
+        self._left.append(Deferred())
+        if self.state is not State.LEAVING:
+            self.parting = Parting.LEFT
+            if self.state is State.BOUND:
+                self._request("unbind", {}, (), self._timing.unbind, self._leave_answered)
+                self.state = State.LEAVING
+            else:
+                self.close(Parting.LEFT)
+        return self._left[-1]
+
+    def _has_left(self) -> None:
+        waiting, self._left = self._left, []
+        for left in waiting:
+            left.callback(None)
+
+    def _request(
+        self,
+        command: str,
+        fields: Mapping[str, Value],
+        tlvs: tuple[tuple[int, bytes], ...],
+        patience: float,
+        answered: Answered,
+    ) -> None:
+        self._sequence = self._sequence % LAST_SEQUENCE + 1
+        octets = build(Pdu(command, 0, self._sequence, fields, tlvs))
+        now = self._clock.seconds()
+        self._requests[self._sequence] = _Request(f"{command}_resp", now, now + patience, answered)
+        self._write(octets)
+        self._ring_by(now + patience)
+
+    # What comes in.
+
+    def _deal_with(self, pdu: Pdu) -> None:
+        if pdu.damaged:
+            self.log.warn(
+                "{name}: a damaged {command}: it {damage}", name=self.name, command=pdu.command, damage=pdu.damaged
+            )
+        try:
+            if pdu.is_response:
+                self._response(pdu)
+            else:
+                self._demand(pdu)
+        except Exception:
+            self.log.failure("{name}: a {command} could not be dealt with", name=self.name, command=pdu.command)
+
+    def _response(self, pdu: Pdu) -> None:
+        request = self._requests.get(pdu.sequence)
+        if request is None or pdu.command not in (request.expected, "generic_nack"):
+            self.log.info(
+                "{name}: a {command} that answers nothing (sequence number {sequence})",
+                name=self.name,
+                command=pdu.command,
+                sequence=pdu.sequence,
+            )
+            return
+        del self._requests[pdu.sequence]
+        if pdu.tlvs:
+            congestion = pdu.tlv_number(CONGESTION_STATE)
+            if congestion is not None:
+                self._user.congested(self, congestion)
+        request.answered(pdu)
+
+    def _demand(self, pdu: Pdu) -> None:
+        if pdu.command in _MESSAGES:
+            self._message(pdu)
+        elif pdu.command == "enquire_link":
+            self._write(raw(CODES["enquire_link_resp"], 0, pdu.sequence))
+        elif pdu.command == "unbind":
+            self._unbound(pdu)
+        elif pdu.command not in _UNANSWERED:
+            self.log.info("{name}: {command} is not for us", name=self.name, command=pdu.command)
+            self._write(refusal(status.RINVCMDID, pdu.sequence))
+
+    def _message(self, pdu: Pdu) -> None:
+        if self.state is State.OPEN:
+            self._write(raw(pdu.code | RESPONSE, status.RINVBNDSTS, pdu.sequence))
+            return
+        self._unanswered += 1
+        if self._unanswered >= MOST_UNANSWERED and not self._paused:
+            self._paused = True
+            self.transport.pauseProducing()
+        self._user.message(self, pdu)
+
+    def _unbound(self, pdu: Pdu) -> None:
+        """The SMSC takes its leave; answers that are on their way are waited for a little."""
+        self._write(raw(CODES["unbind_resp"], 0, pdu.sequence))
+        if self.parting is None:
+            self.parting = Parting.UNBOUND
+        if not self._submits:
+            self.close(Parting.UNBOUND)
+            return
+        self.state = State.LEAVING
+        self._linger_until = self._clock.seconds() + self._timing.linger
+        self._ring_by(self._linger_until)
+
+    def _bind_answered(self, answer: Pdu | None) -> None:
+        if answer is None or self.state is not State.OPEN:
+            return
+        if answer.status:
+            self.bind_status = answer.status
+            self.close(Parting.REFUSED, status.action(answer.status).name)
+            return
+        self.state = State.BOUND
+        self.version = answer.tlv_number(SC_INTERFACE_VERSION)
+        self._user.bound(self)
+
+    def _leave_answered(self, answer: Pdu | None) -> None:
+        self._has_left()
+        self.close(Parting.LEFT)
+
+    def _tell(self, request: _Request, answer: Pdu | None) -> None:
+        try:
+            request.answered(answer)
+        except Exception:
+            self.log.failure("{name}: the end of a request could not be dealt with", name=self.name)
+
+    # Time.
+
+    def _ring_by(self, due: float) -> None:
+        """Look at what has run out at that time at the latest; what runs out after the next look costs nothing."""
+        if self._alarm is not None:
+            if self._alarm.getTime() <= due:
+                return
+            self._alarm.cancel()
+        self._alarm = self._clock.callLater(max(0.0, due - self._clock.seconds()), self._look)
+
+    def _first_due(self) -> float:
+        due = [request.deadline for request in self._requests.values()]
+        if not self._paused and not self._enquiring():
+            due.append(self._heard + self._timing.silence)
+        if self._partial_since is not None:
+            due.append(self._partial_since + self._timing.partial)
+        if self._linger_until is not None:
+            due.append(self._linger_until)
+        return min(due, default=self._clock.seconds() + self._timing.silence)
+
+    def _look(self) -> None:
+        self._alarm = None
+        now = self._clock.seconds()
+        if self.state is State.CLOSED:
+            self.transport.abortConnection()
+            return
+        if self._partial_since is not None and now >= self._partial_since + self._timing.partial:
+            self.close(Parting.GARBLED, "a PDU that was not completed")
+            return
+        if self._linger_until is not None and now >= self._linger_until:
+            self.close(Parting.UNBOUND)
+            return
+        self._give_up(now)
+        if self._over():
+            return
+        if not self._paused and now >= self._heard + self._timing.silence and not self._enquiring():
+            self._request("enquire_link", {}, (), self._timing.silence, self._sign_given)
+        self._ring_by(self._first_due())
+
+    def _over(self) -> bool:
+        return self.state is State.CLOSED
+
+    def _enquiring(self) -> bool:
+        return any(request.expected == "enquire_link_resp" for request in self._requests.values())
+
+    def _sign_given(self, answer: Pdu | None) -> None:
+        """An answer to enquire_link needs nothing; L{_give_up} deals with the lack of one."""
+
+    def _give_up(self, now: float) -> None:
+        """Deal with the requests whose time has run out."""
+        late = [number for number, request in self._requests.items() if now >= request.deadline]
+        for number in late:
+            request = self._requests.pop(number, None)
+            if request is not None:
+                self._tell(request, None)
+                self._unanswered_request(request)
+
+    def _unanswered_request(self, request: _Request) -> None:
+        if request.expected == "submit_sm_resp":
+            if self._submit_answered <= request.sent:
+                self.close(Parting.MUTE, "no submit was answered")
+        elif request.expected == "enquire_link_resp":
+            if self._heard <= request.sent:
+                self.close(Parting.DEAD, "enquire_link was not answered")
+        elif request.expected != "unbind_resp":
+            self.close(Parting.MUTE, "the bind was not answered")
