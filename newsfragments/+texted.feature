@@ -1,0 +1,1 @@
+`pushgw device --mode sms`: a simulated phone that is woken by SMS, and is its own SMSC.
