@@ -30,8 +30,12 @@ class MailRuleTests(SynchronousTestCase):
 
     def test_around(self) -> None:
         """Something may stand before and after the number."""
-        self.assertEqual(MailRule("sms.{number}.x@example.net", "digits").recipient(NUMBER), "sms.491701234567.x@example.net")
-        self.assertEqual(MailRule("sms@{number}.example.net", "digits").recipient(NUMBER), "sms@491701234567.example.net")
+        self.assertEqual(
+            MailRule("sms.{number}.x@example.net", "digits").recipient(NUMBER), "sms.491701234567.x@example.net"
+        )
+        self.assertEqual(
+            MailRule("sms@{number}.example.net", "digits").recipient(NUMBER), "sms@491701234567.example.net"
+        )
 
     def test_wrongRules(self) -> None:
         """A rule that makes no address is an error at once."""
