@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, ISSLTransport
@@ -17,6 +17,9 @@ from twisted.python.failure import Failure
 
 from gateway.sources.smtpdata import DataReader, Draft
 from gateway.sources.smtppost import Envelope, Post
+from gateway.sources.smtpto import NotHere
+
+T = TypeVar("T")
 
 _HTTP = frozenset(("GET", "POST", "PUT", "HEAD", "CONNECT", "OPTIONS", "DELETE"))
 _UNPRINTABLE = re.compile(rb"[\0-\x08\x0a-\x1f\x7f]")
@@ -46,7 +49,8 @@ class SmtpConnection(ESMTP):
         self._sessions = sessions
         self._entered = False
         self._closing = False
-        self._delivering = False
+        self._busy = False
+        self._working = False
         self._gone = False
         self._errors = 0
         self._answers = 0
@@ -78,7 +82,7 @@ class SmtpConnection(ESMTP):
         if self._entered:
             self._entered = False
             self.post.leave(self.peer)
-        if not self._delivering:
+        if not self._busy:
             self._drop()
         TimeoutMixin.setTimeout(self, None)
 
@@ -91,7 +95,7 @@ class SmtpConnection(ESMTP):
         self._leave("4.3.2", "the service is going down")
 
     def _leave(self, status: str, text: str) -> None:
-        if self._delivering:
+        if self._busy:
             self._closing = True
         else:
             self.hang_up(status, text)
@@ -114,20 +118,26 @@ class SmtpConnection(ESMTP):
         self._end = call
 
     def dataReceived(self, data: bytes) -> None:
-        """Take what came; while a mail is being delivered it waits, and so does the client."""
+        """Take what came; while an answer has to wait for something so does this, and so does the client."""
         if self._closing:
             return
         self.input += data
-        if not self._delivering:
+        if not self._busy:
             self.resetTimeout()
             self._work()
 
     def _work(self) -> None:
-        while self.input and not self._closing and not self._delivering:
-            if self.draft is not None:
-                self._content(self.draft)
-            elif not self._line():
-                return
+        if self._working:
+            return
+        self._working = True
+        try:
+            while self.input and not self._closing and not self._busy:
+                if self.draft is not None:
+                    self._content(self.draft)
+                elif not self._line():
+                    return
+        finally:
+            self._working = False
 
     def _line(self) -> bool:
         """Work off one command; false if it has not come whole."""
@@ -195,24 +205,36 @@ class SmtpConnection(ESMTP):
             self.refuse(*draft.fault)
             return
         assert envelope is not None
-        self._delivering = True
-        self.transport.pauseProducing()
-        TimeoutMixin.setTimeout(self, None)
-        delivery = Deferred.fromCoroutine(self.post.deliver(envelope, draft))
-        delivery.addCallbacks(self._delivered, self._failed)
-        delivery.addBoth(self._go_on)
-        delivery.addErrback(lambda failure: self.journal.failure("SMTP session broke", failure))
+        self.wait_for(self.post.deliver(envelope, draft), self._delivered)
 
     def _delivered(self, identifier: str) -> None:
         self._answers = 0
         self.answer(250, "2.0.0", f"Taken as {identifier}")
 
+    def wait_for(self, work: Coroutine[Deferred[Any], Any, T], done: Callable[[T], None]) -> None:
+        """Answer when something is done; until then nothing is read. What fails is refused, for now or for good."""
+        self._busy = True
+        self.transport.pauseProducing()
+        TimeoutMixin.setTimeout(self, None)
+        waiting = Deferred.fromCoroutine(work)
+        waiting.addCallbacks(done, self._failed)
+        waiting.addBoth(self._go_on)
+        waiting.addErrback(lambda failure: self.journal.failure("SMTP session broke", failure))
+
     def _failed(self, failure: Failure) -> None:
-        self.journal.failure("A mail could not be delivered; the sender is asked to try again", failure)
-        self.answer(451, "4.3.0", "The mail could not be stored, try again later")
+        if isinstance(failure.value, NotHere):
+            self.refused(failure.value)
+        else:
+            self.journal.failure("A mail could not be delivered; the sender is asked to try again", failure)
+            self.answer(451, "4.3.0", "The mail could not be stored, try again later")
+
+    def refused(self, refusal: NotHere) -> None:
+        """Answer with a refusal; only one for good is an error of the client."""
+        say = self.refuse if refusal.code >= 500 else self.answer
+        say(refusal.code, refusal.status, refusal.text)
 
     def _go_on(self, result: object) -> object:
-        self._delivering = False
+        self._busy = False
         self._drop()
         if self._gone:
             return result

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from email.utils import format_datetime
 
@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from gateway.core.rate import Rate
 from gateway.interfaces import IMailbox
+from gateway.sources.doors import IMailDoor, Taker
 from gateway.sources.smtpdata import Draft
 from gateway.sources.smtpto import Recipients
 
@@ -45,13 +46,20 @@ class SmtpLimits:
 
 @frozen
 class Envelope:
-    """How a mail came: C{recipients} are the addresses by account, C{protocol} is SMTP, ESMTP or ESMTPS."""
+    """How a mail came: C{recipients} are the addresses by account, C{takers} who takes it for addresses that are no
+    mailboxes, by name; C{protocol} is SMTP, ESMTP or ESMTPS."""
 
     sender: str
     recipients: Mapping[str, str]
     helo: str
     peer: str
     protocol: str
+    takers: Mapping[str, Taker] = field(factory=dict)
+
+    @property
+    def count(self) -> int:
+        """How many recipients there are."""
+        return len(self.recipients) + len(self.takers)
 
 
 @define(eq=False)
@@ -65,6 +73,7 @@ class Post:
     @param host: the name of this host.
     @param tls: the context for STARTTLS, if that shall be offered.
     @param at_once: how many mails may be handed over at a time, which bounds what is in memory.
+    @param doors: who takes mail for addresses that are no mailboxes.
     """
 
     log = Logger()
@@ -77,6 +86,7 @@ class Post:
     limits: SmtpLimits = field(factory=SmtpLimits)
     tls: IOpenSSLServerConnectionCreator | None = None
     at_once: int = 4
+    doors: Sequence[IMailDoor] = ()
     _turns: DeferredSemaphore = field(init=False)
     _rate: Rate = field(init=False)
     _here: Counter[str] = field(init=False, factory=Counter)
@@ -109,16 +119,23 @@ class Post:
         """Count a mail and return 0, or do not count it and return the seconds until the next is welcome."""
         return math.ceil(self._rate.wait(address, self.clock.seconds()))
 
-    async def deliver(self, envelope: Envelope, draft: Draft) -> str:
-        """Hand a mail to the mailbox of each recipient; the identifier that its trace and the log have.
+    def door(self, local: str, domain: str) -> IMailDoor | None:
+        """Who takes mail for an address that is no mailbox."""
+        return next((door for door in self.doors if door.serves(local, domain)), None)
 
-        When this returns the mail is on disk for each of them. If one delivery fails this does, though others may
-        have been made.
+    async def deliver(self, envelope: Envelope, draft: Draft) -> str:
+        """Hand a mail to each recipient; the identifier that its trace and the log have.
+
+        When this returns the mail is safe for each of them. If one delivery fails this does, though others may have
+        been made.
+        @raise gateway.sources.smtpto.NotHere: it is refused, and nobody has it: those who may do that come first.
         """
         identifier = secrets.token_hex(8)
         await self._turns.acquire()
         try:
             content = draft.read()
+            for taker in envelope.takers.values():
+                await taker.take(content)
             for account, address in envelope.recipients.items():
                 await self.mailbox.deliver(account, self._trace(envelope, address, identifier) + content)
         finally:
@@ -129,7 +146,7 @@ class Post:
             size=draft.size,
             sender=envelope.sender,
             peer=envelope.peer,
-            count=len(envelope.recipients),
+            count=envelope.count,
         )
         return identifier
 

@@ -7,6 +7,7 @@ import re
 from attrs import evolve
 from twisted.internet.interfaces import ITLSTransport
 
+from gateway.sources.doors import Taker
 from gateway.sources.smtpconnection import SmtpConnection
 from gateway.sources.smtpdata import DataReader, Draft
 from gateway.sources.smtppost import Envelope, literal
@@ -31,6 +32,12 @@ def read_mailbox(path: str) -> tuple[str, str] | None:
         return None
     local, domain = found[1], found[2] or ""
     return (re.sub(r"\\(.)", r"\1", local[1:-1]) if local.startswith('"') else local), domain
+
+
+def _plain(path: str) -> str:
+    """The address in the path of a sender, without its source route; empty for the sender of a notice."""
+    local, domain = read_mailbox(path) or ("", "")
+    return f"{local}@{domain}" if domain else local
 
 
 class Intake(SmtpConnection):
@@ -128,6 +135,11 @@ class Intake(SmtpConnection):
             self._recipient(self.envelope, *mailbox)
 
     def _recipient(self, envelope: Envelope, local: str, domain: str) -> None:
+        door = self.post.door(local, domain)
+        if door is not None:
+            opened = door.open(local, domain, _plain(envelope.sender), self.peer)
+            self.wait_for(opened, lambda taker: self._taken(envelope, taker))
+            return
         here = literal(getattr(self.transport.getHost(), "host", ""))
         try:
             account = self.post.recipients.account(local, domain, here.lower())
@@ -135,21 +147,31 @@ class Intake(SmtpConnection):
             self.journal.info(
                 "Mail for <{local}@{domain}> refused: {why}", local=local, domain=domain, why=refusal.text
             )
-            self.refuse(refusal.code, refusal.status, refusal.text)
+            self.refused(refusal)
             return
-        if account not in envelope.recipients:
-            if len(envelope.recipients) >= self.post.limits.recipients:
-                self.answer(452, "4.5.3", "Too many recipients: send the others another mail")
-                return
-            address = f"{local}@{domain}" if domain else local
-            self.envelope = evolve(envelope, recipients={**envelope.recipients, account: address})
-        self.answer(250, "2.1.5", "Recipient taken")
+        address = f"{local}@{domain}" if domain else local
+        if account in envelope.recipients or self._room(envelope):
+            first = envelope.recipients.get(account, address)
+            self.envelope = evolve(envelope, recipients={**envelope.recipients, account: first})
+            self.answer(250, "2.1.5", "Recipient taken")
+
+    def _taken(self, envelope: Envelope, taker: Taker) -> None:
+        if taker.name in envelope.takers or self._room(envelope):
+            self.envelope = evolve(envelope, takers={**envelope.takers, taker.name: taker})
+            self.answer(250, "2.1.5", "Recipient taken")
+
+    def _room(self, envelope: Envelope) -> bool:
+        """Whether there may be one more recipient; the client is told if not."""
+        if envelope.count < self.post.limits.recipients:
+            return True
+        self.answer(452, "4.5.3", "Too many recipients: send the others another mail")
+        return False
 
     def do_DATA(self, rest: str) -> None:
         """RFC 5321 4.1.1.4: the content follows."""
         if rest:
             self.refuse(501, "5.5.4", "DATA has no parameters")
-        elif self.envelope is None or not self.envelope.recipients:
+        elif self.envelope is None or not self.envelope.count:
             self.refuse(503, "5.5.1", "Say MAIL and RCPT first")
         elif self.input:
             self.hang_up("5.5.0", "wait for the answer to DATA", 503)
