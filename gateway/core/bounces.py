@@ -52,12 +52,10 @@ class Bounces:
         """The Message-ID that has this token."""
         return f"<{token}@{self.domain}>"
 
-    def ours(self, local: str, domain: str) -> bool:
-        """Whether a mail for that address is, or pretends to be, about one of our letters."""
-        return domain.lower() == self.domain and f"{local.lower()}+".startswith(f"{self.local}+")
-
-    def heard(self, local: str) -> str | None:
-        """The token in the local part of an address that is L{ours}, C{None} if it cannot be one."""
+    def heard(self, local: str, domain: str) -> str | None:
+        """The token in an address of ours; C{None} if the address is another, or cannot have been made here."""
+        if domain.lower() != self.domain or not local.lower().startswith(f"{self.local}+"):
+            return None
         token = local.lower().removeprefix(f"{self.local}+")
         return token if _TOKEN.fullmatch(token) else None
 

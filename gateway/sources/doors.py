@@ -8,13 +8,13 @@ from attrs import define, frozen
 from zope.interface import Interface, implementer
 
 from gateway.core.bounces import Bounces
-from gateway.sources.smtpto import NotHere
 
 
 @frozen
 class Taker:
     """Who takes a mail for one such address: C{name} is the same for addresses that are the same; C{take} is called
-    with the content, and has it safe when it is done. It may raise L{NotHere}, and then nothing has happened."""
+    with the content, and has it safe when it is done. It may
+    raise L{gateway.sources.smtpto.NotHere}, and then nothing has happened."""
 
     name: str
     take: Callable[[bytes], Awaitable[None]]
@@ -30,7 +30,7 @@ class IMailDoor(Interface):
         """Who takes mail for an address that belongs here, from that envelope sender (empty for a notice) and that
         client.
 
-        @raise NotHere: it is refused.
+        @raise gateway.sources.smtpto.NotHere: it is refused.
         """
 
 
@@ -47,21 +47,23 @@ class BounceDoor:
     take: Callable[[Bounces, str, bytes], Awaitable[None]]
 
     def serves(self, local: str, domain: str) -> bool:
-        """Whether this is the address for bounces, with anything behind a plus sign."""
-        return self._bounces(local, domain) is not None
+        """Whether the address has a token of ours; without one it may be anybody's."""
+        return self._heard(local, domain) is not None
 
     async def open(self, local: str, domain: str, sender: str, peer: str) -> Taker:
-        """The address with a token takes a mail from anybody: many servers send bounces with a sender."""
-        bounces = self._bounces(local, domain)
-        token = bounces.heard(local) if bounces else None
-        if bounces is None or token is None:
-            raise NotHere(550, "5.1.1", "This address takes only the bounces of certain mails")
-        found, known = bounces, token
+        """The address takes a mail from anybody: many servers send bounces with a sender."""
+        heard = self._heard(local, domain)
+        assert heard is not None
+        bounces, token = heard
 
         async def take(content: bytes) -> None:
-            await self.take(found, known, content)
+            await self.take(bounces, token, content)
 
-        return Taker(f"bounce {found.named(known)}", take)
+        return Taker(f"bounce {bounces.named(token)}", take)
 
-    def _bounces(self, local: str, domain: str) -> Bounces | None:
-        return next((one for one in self.addresses if one.ours(local, domain)), None)
+    def _heard(self, local: str, domain: str) -> tuple[Bounces, str] | None:
+        for bounces in self.addresses:
+            token = bounces.heard(local, domain)
+            if token is not None:
+                return bounces, token
+        return None
