@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from gateway.core.switchboard import Switchboard
 from gateway.eas.call import Answer, Call, Unavailable, Version
 from gateway.element import Element
-from gateway.model import Ending
+from gateway.model import DeviceKey, Ending
 from gateway.rehearsal.clock import Call as Timer
 from gateway.rehearsal.phone import Phone
 from gateway.simulator.heartbeat import Heartbeat
@@ -37,6 +37,7 @@ class Parking:
     board: Switchboard
     ping: Callable[[Call], Deferred[Answer]]
     heartbeat: Heartbeat
+    ended: Callable[[DeviceKey, Ending, float, float], None] = lambda key, ending, since, at: None
     history: list[int] = field(init=False, factory=list)
     _turn: int = field(init=False, default=0)
     _since: float = field(init=False, default=0.0)
@@ -66,7 +67,7 @@ class Parking:
         except Unavailable as busy:
             self._later(self._since + busy.retry_after, self.park)
             return
-        answering.addCallbacks(self._answered, self._failed, (self._turn,), {}, (self._turn,))
+        answering.addCallbacks(self._answered, self._failed, (self._turn, self._since), {}, (self._since,))
 
     def over(self) -> None:
         """The rehearsal is over: count what has lived until now."""
@@ -152,16 +153,25 @@ class Parking:
 
     # What is answered.
 
-    def _failed(self, failure: Failure, turn: int) -> None:
+    def _failed(self, failure: Failure, since: float) -> None:
         if not failure.check(CancelledError):
             failure.raiseException()
+        self._over(Ending.LOST, since)
 
-    def _answered(self, answer: Answer, turn: int) -> None:
+    def _over(self, ending: Ending, since: float) -> None:
+        """Tell how a request ended that was parked, and not answered at once."""
+        now = self.phone.clock.now
+        if now > since:
+            self.ended(self.phone.key, ending, since, now)
+
+    def _answered(self, answer: Answer, turn: int, since: float) -> None:
         if turn != self._turn:
             # The older request, whose place a newer one took: nobody waits for its answer.
+            self._over(Ending.REPLACED, since)
             return
         said = read_ping(answer.element)
         self._count()
+        self._over(Ending.CHANGED if said.status == CHANGED else Ending.EXPIRED, since)
         if said.status == CHANGED:
             if self.phone.clock.now >= self._dead:
                 self.phone.tally.lost_answers += 1

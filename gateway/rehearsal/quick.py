@@ -85,6 +85,7 @@ class Prepared:
     row: Any = field(init=False, default=None)
     into: list[tuple[str, Convert]] = field(init=False)
     out: list[tuple[int, Convert]] = field(init=False, factory=list)
+    text: str = field(init=False)
     fixed: dict[str, Any] = field(init=False)
     lists: list[str] = field(init=False)
     _texts: dict[tuple[int, ...], tuple[str, list[list[str]]]] = field(init=False, factory=dict)
@@ -92,6 +93,7 @@ class Prepared:
     def __attrs_post_init__(self) -> None:
         writes = self.statement.is_dml
         self.compiled = self.statement.compile(dialect=self.dialect, column_keys=list(self.names) if writes else None)
+        self.text = str(self.compiled)
         binds = self.compiled.binds
         converters = {
             name: bind.type.dialect_impl(self.dialect).bind_processor(self.dialect) for name, bind in binds.items()
@@ -123,7 +125,7 @@ class Prepared:
         for name, convert in self.into:
             given[name] = convert(given[name])
         if not self.lists:
-            return str(self.compiled), given
+            return self.text, given
         if any(given[name] and isinstance(given[name][0], tuple) for name in self.lists):
             state = self.compiled.construct_expanded_state(given)
             return state.statement, {**given, **state.parameters}

@@ -25,7 +25,8 @@ from gateway.core.wakerules import Hours, quiet_until
 from gateway.eas.call import Answer, Call
 from gateway.eas.ping import Ping, PingLimits
 from gateway.interfaces import ITrace
-from gateway.model import Change, DeviceKey, FolderType, Found, FoundFolder, Mode, SyncOutcome, SyncRequest
+from gateway.model import Change, DeviceKey, Ending, FolderType, Found, FoundFolder, Mode, SyncOutcome, SyncRequest
+from gateway.rehearsal.clock import Call as Timer
 from gateway.rehearsal.clock import StillClock, VirtualClock
 from gateway.rehearsal.deferreds import result
 from gateway.rehearsal.networks import Coverage, DataNetwork, SmsNetwork
@@ -175,6 +176,7 @@ class World:
     waker: Waker = field(init=False)
     operator: Operator = field(init=False)
     _items: int = field(init=False, default=0)
+    _writing: Timer | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         self.clock = VirtualClock(self.start)
@@ -235,7 +237,7 @@ class World:
             self.operator.subscribers[key] = Subscriber(member.pager, owner.sms)
         phone.prime()
         if version.pushes:
-            member.parking = Parking(phone, self.board, self._ping, Heartbeat(self.terms.heartbeats))
+            member.parking = Parking(phone, self.board, self._ping, Heartbeat(self.terms.heartbeats), self._parked)
         if version.interval:
             offset = self._random("timetable", owner).uniform(0.0, version.interval)
             member.timetable = Timetable(phone, version.interval, offset, self.start)
@@ -336,6 +338,17 @@ class World:
             tomorrow=day + int(DAY),
             limits=terms.limits,
         )
+
+    def _parked(self, key: DeviceKey, ending: Ending, since: float, at: float) -> None:
+        """A park is over; in mode C{auto} it matters how."""
+        if self.version is not Version.AUTO:
+            return
+        self.parks.ended(key, ending, since, at)
+        if self._writing is None or not self._writing.active():
+            self._writing = self.clock.callLater(PARKS_SECONDS, self._write_parks)
+
+    def _write_parks(self) -> None:
+        result(Deferred.fromCoroutine(self.waker.write_parks()))
 
     # What phones ask.
 
