@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from gateway.config import Config
+from gateway.core.bounces import Bounces
 from gateway.cred.accounts import Accounts
-from gateway.interfaces import IMailbox
+from gateway.interfaces import IMailbox, ITriggers
+from gateway.service.mailout import bounce_addresses
+from gateway.sms.alphabet import septets
+from gateway.sources.door import DoorRule, TriggerDoor
+from gateway.sources.doors import BounceDoor, IMailDoor
 from gateway.sources.smtpin import Post, Recipients, SmtpLimits
 from gateway.tls import ServerContext
+from gateway.trigger import Line
 
 
 def smtp_limits(config: Config) -> SmtpLimits:
@@ -24,20 +31,68 @@ def smtp_limits(config: Config) -> SmtpLimits:
     )
 
 
-def make_post(config: Config, accounts: Accounts, mailbox: IMailbox, reactor: Any, tls: ServerContext) -> Post:
-    """What all SMTP sessions share: mail for the accounts goes to their Inbox."""
+def make_post(
+    config: Config,
+    accounts: Accounts,
+    mailbox: IMailbox,
+    reactor: Any,
+    tls: ServerContext,
+    doors: Sequence[IMailDoor] = (),
+) -> Post:
+    """What all SMTP sessions share: mail for the accounts goes to their Inbox, other mail to the doors."""
     return Post(
-        Recipients(accounts, accounts.enabled, config.smtp.domains),
+        Recipients(accounts, accounts.enabled, mail_domains(config)),
         mailbox,
         reactor,
         lambda: datetime.now().astimezone(),
         config.smtp.host_name or socket.getfqdn(),
         smtp_limits(config),
         tls,
+        doors=doors,
     )
 
 
 def apply_smtp(post: Post, config: Config) -> None:
     """Put changed settings in force, for open sessions too."""
-    post.recipients.domains = config.smtp.domains
+    post.recipients.domains = mail_domains(config)
     post.limit(smtp_limits(config))
+    for door in post.doors:
+        if isinstance(door, TriggerDoor):
+            door.replace(door_rules(config))
+        elif isinstance(door, BounceDoor):
+            door.addresses = bounce_addresses(config)
+
+
+def mail_domains(config: Config) -> tuple[str, ...]:
+    """The domains that are ours; in those of operators only the postmaster is no number."""
+    doors = (domain for operator in config.operators.values() for domain in operator.door_domains)
+    return (*config.smtp.domains, *doors)
+
+
+def door_rules(config: Config) -> list[DoorRule]:
+    """Who may send triggers here, for the numbers of which operator."""
+    return [
+        DoorRule(name, operator.door_domains, operator.door_senders, operator.door_networks, operator.door_per_minute)
+        for name, operator in config.operators.items()
+        if operator.door_domains
+    ]
+
+
+def make_doors(
+    config: Config,
+    triggers: ITriggers,
+    knock: Callable[[Line, str, bytes], Awaitable[object]],
+    returned: Callable[[Bounces, str, bytes], Awaitable[None]],
+    reactor: Any,
+    now: Callable[[], int],
+    counted: Callable[[str, str], None],
+) -> list[IMailDoor]:
+    """What takes mail for addresses that are no mailboxes: triggers of older servers, and bounces.
+
+    @param knock: is given the triggers. @param returned: is given the bounces.
+    @param counted: told of each trigger, with its operator and what was done with it.
+    """
+    return [
+        TriggerDoor(door_rules(config), triggers, knock, septets, reactor, now, counted),
+        BounceDoor(bounce_addresses(config), returned),
+    ]
