@@ -140,7 +140,7 @@ class Session(Protocol):
         self._clock = clock
         self._timing = timing
         self._window = window
-        self._open_window = 1
+        self._proven = False
         self._frames = Frames()
         self._sequence = 0
         self._requests: dict[int, _Request] = {}
@@ -207,6 +207,18 @@ class Session(Protocol):
             self.transport.loseConnection()
             self._ring_by(self._clock.seconds() + self._timing.linger)
 
+    def part(self, parting: Parting, trouble: str = "") -> None:
+        """Submit nothing more, and close the connection when the answers that are on their way are there, for which
+        it waits a little."""
+        if self.parting is None:
+            self.parting, self.trouble = parting, trouble
+        if not self._submits:
+            self.close(parting)
+        elif self._linger_until is None and self.state is not State.CLOSED:
+            self.state = State.LEAVING
+            self._linger_until = self._clock.seconds() + self._timing.linger
+            self._ring_by(self._linger_until)
+
     def _write(self, octets: bytes) -> None:
         self.transport.write(octets)
 
@@ -215,9 +227,19 @@ class Session(Protocol):
     @property
     def room(self) -> int:
         """How many messages may be submitted now: one until the SMSC has answered the first, then the window."""
-        if self.state is not State.BOUND or not self.bind.transmits:
+        if not self.transmits:
             return 0
-        return min(self._open_window, self._window) - self._submits
+        return (self._window if self._proven else 1) - self._submits
+
+    @property
+    def transmits(self) -> bool:
+        """Whether messages can be submitted, now or when there is room."""
+        return self.state is State.BOUND and self.bind.transmits
+
+    @property
+    def proven(self) -> bool:
+        """Whether the SMSC has answered a submit."""
+        return self._proven
 
     @property
     def outstanding(self) -> int:
@@ -234,8 +256,10 @@ class Session(Protocol):
             self._submits -= 1
             if answer is not None:
                 self._submit_answered = self._clock.seconds()
-                self._open_window = self._window
+                self._proven = True
             answered(answer)
+            if self._linger_until is not None and not self._submits:
+                self.close(Parting.UNBOUND)
 
         self._request("submit_sm", fields, tlvs, self._timing.response, done)
         self._submits += 1
@@ -339,16 +363,8 @@ class Session(Protocol):
         self._user.message(self, pdu)
 
     def _unbound(self, pdu: Pdu) -> None:
-        """The SMSC takes its leave; answers that are on their way are waited for a little."""
         self._write(raw(CODES["unbind_resp"], 0, pdu.sequence))
-        if self.parting is None:
-            self.parting = Parting.UNBOUND
-        if not self._submits:
-            self.close(Parting.UNBOUND)
-            return
-        self.state = State.LEAVING
-        self._linger_until = self._clock.seconds() + self._timing.linger
-        self._ring_by(self._linger_until)
+        self.part(Parting.UNBOUND)
 
     def _bind_answered(self, answer: Pdu | None) -> None:
         if answer is None or self.state is not State.OPEN:

@@ -49,7 +49,8 @@ class Patience:
     C{first} and C{longest}: between attempts to connect; C{account}: after the SMSC has refused the account;
     C{failover}: until the next SMSC is used in place of one that does not answer; C{failback}: until the better one,
     when it is back, counts as back; C{suspect}: how long one that answered no submits is only the last choice;
-    C{drain}: for answers at the end.
+    C{retire}: how long one that is not needed any more stays bound, as receipts come there; C{drain}: for answers at
+    the end.
     """
 
     first: float = 1.0
@@ -58,6 +59,7 @@ class Patience:
     failover: float = 10.0
     failback: float = 30.0
     suspect: float = 300.0
+    retire: float = 900.0
     drain: float = 10.0
 
 

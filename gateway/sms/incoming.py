@@ -1,0 +1,106 @@
+"""What the SMSC sends of itself: receipts, which are answered when they are stored, and other messages."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from attrs import define, field, frozen
+from twisted.logger import Logger
+
+from gateway.sms.meters import Meters
+from gateway.sms.pdu import Pdu
+from gateway.sms.receipts import MessageIds, Report, read_report
+from gateway.sms.session import Session
+from gateway.sms.settings import OperatorSettings
+from gateway.sms.status import RX_T_APPN
+from gateway.trigger import Hop, Letter, Receipt
+
+MOST_EARLY: Final = 1000
+"""So many receipts that came before the answer to their submit are remembered for the trace."""
+
+
+@frozen
+class _Came:
+    """A receipt that waits to be stored, and then for its answer."""
+
+    session: Session
+    pdu: Pdu
+    report: Report
+    receipt: Receipt
+
+
+@define(eq=False)
+class Incoming:
+    """Receipts that C{waiting} holds until they are stored."""
+
+    log = Logger()
+
+    settings: OperatorSettings
+    _ids: MessageIds
+    _now: Callable[[], float]
+    _meters: Meters
+    waiting: list[_Came] = field(factory=list, init=False)
+    _early: OrderedDict[str, Receipt] = field(factory=OrderedDict, init=False)
+
+    def message(self, session: Session, pdu: Pdu) -> bool:
+        """Take what came; whether it has to be stored. What has not is answered at once."""
+        report = read_report(pdu)
+        if report is None or not report.message_id:
+            what = "a message that is no receipt" if report is None else "a receipt without a message id"
+            self.log.info("{name}: {what} came, and is dropped", name=session.name, what=what)
+            session.answer(pdu)
+            return False
+        self._meters.receipt(self.settings.name, report.word)
+        candidates = self._ids.candidates(report.message_id)
+        receipt = Receipt(self.settings.route, candidates, report.state, self._now(), report.result)
+        self.waiting.append(_Came(session, pdu, report, receipt))
+        return True
+
+    def stored(self, came: Sequence[_Came], letters: Sequence[Letter | None]) -> list[Hop]:
+        """Answer receipts that are stored, and say of which letters they were; what the trace should hold."""
+        hops = []
+        for one, letter in zip(came, letters, strict=True):
+            one.session.answer(one.pdu)
+            if letter is None:
+                self._unmatched(one)
+                continue
+            if self._ids.matched(one.report.message_id, letter.message_id):
+                self._say_form()
+            hops.append(_hop(one.receipt, letter))
+        return hops
+
+    def not_stored(self, came: Sequence[_Came]) -> None:
+        """Have receipts sent again later."""
+        for one in came:
+            one.session.answer(one.pdu, RX_T_APPN)
+
+    def overtaken(self, letter: Letter, message_id: str) -> Hop | None:
+        """A letter has got its message id; what the trace should hold if its receipt was there before."""
+        receipt = self._early.pop(message_id, None)
+        if receipt is None:
+            return None
+        for other in receipt.message_ids:
+            self._early.pop(other, None)
+        return _hop(receipt, letter)
+
+    def _unmatched(self, one: _Came) -> None:
+        self._ids.missed()
+        for message_id in one.receipt.message_ids:
+            self._early[message_id] = one.receipt
+        while len(self._early) > MOST_EARLY:
+            self._early.popitem(last=False)
+        self.log.debug("{name}: a receipt for {id}, not known yet", name=one.session.name, id=one.report.message_id)
+
+    def _say_form(self) -> None:
+        form = self._ids.known
+        self.log.info(
+            "{name}: receipts write message ids in the form {form}; with message_id set to it that is known at once",
+            name=self.settings.name,
+            form=form.value if form is not None else "",
+        )
+
+
+def _hop(receipt: Receipt, letter: Letter) -> Hop:
+    return Hop(receipt.at, letter.key, "receipt", receipt.result, letter=letter.id)
