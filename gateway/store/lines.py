@@ -18,7 +18,7 @@ from gateway.store.schema import device, folder
 from gateway.store.schema_sms import line as table
 from gateway.store.schema_sms import wake as wakes_table
 from gateway.store.wakes import WAKE_COLUMNS, wake_of
-from gateway.store.wanted import chosen, device_pairs, for_each
+from gateway.store.wanted import chosen, for_each, given_devices
 from gateway.trigger import Concerned, Line, Wake
 
 _LINE_COLUMNS = (
@@ -46,7 +46,7 @@ _BOTH = select(*_LINE_COLUMNS, *WAKE_COLUMNS).select_from(
 _BOTH_OF_USERS = _BOTH.where(device.c.user.in_(bindparam("users", expanding=True)))
 _BOTH_OF_DEVICES = for_each(
     lambda wanted: select(*_LINE_COLUMNS, *WAKE_COLUMNS).select_from(
-        wanted.pairs.join(device, (device.c.user == wanted.text[0]) & (device.c.name == wanted.text[1]))
+        wanted.keys.join(device, (device.c.user == wanted.text[0]) & (device.c.name == wanted.text[1]))
         .join(table, table.c.device == device.c.id)
         .join(wakes_table, wakes_table.c.device == device.c.id)
     )
@@ -145,7 +145,7 @@ def concerned(connection: Connection, folders: Sequence[int]) -> list[Concerned]
 
 def wakes(connection: Connection, keys: Sequence[DeviceKey]) -> list[Concerned]:
     """Those devices that have a line, with all folders of their users."""
-    rows = connection.execute(chosen(connection, _BOTH_OF_DEVICES), device_pairs(keys))
+    rows = connection.execute(chosen(connection, _BOTH_OF_DEVICES), given_devices(keys))
     return _with_folders(connection, [_pair(row) for row in rows])
 
 

@@ -12,7 +12,7 @@ from gateway.store.concern import Terms, arrived, changed
 from gateway.store.rows import chunks, possible
 from gateway.store.schema import collection, device, folder, item, sync_key
 from gateway.store.wanted import chosen as of_dialect
-from gateway.store.wanted import for_each, pairs
+from gateway.store.wanted import for_each, given_keys
 
 _COLUMNS = (
     folder.c.id,
@@ -71,7 +71,7 @@ _MANY: Mapping[str, Select[Any]] = for_each(
     lambda wanted: (
         select(*_COLUMNS, wanted.number[0].label("owner"))
         .select_from(
-            wanted.pairs.join(folder, folder.c.id == wanted.number[1])
+            wanted.keys.join(folder, folder.c.id == wanted.number[1])
             .outerjoin(collection, (collection.c.folder == folder.c.id) & (collection.c.device == wanted.number[0]))
             .outerjoin(sync_key, sync_key.c.collection == collection.c.id)
         )
@@ -110,7 +110,7 @@ def look_many(
     """The same for many devices, given by the numbers of their rows, each with a folder: whether only additions
     count. What is gone is left out. Three statements at most, however many they are; C{given} as for L{look}."""
     places: dict[tuple[int, int], list[Row[Any]]] = {}
-    for row in connection.execute(of_dialect(connection, _MANY), pairs(asked)):
+    for row in connection.execute(of_dialect(connection, _MANY), given_keys(asked)):
         places.setdefault((row.owner, row.id), []).append(row)
     chosen, behind = {}, dict[bool, list[int]]()
     for place, kept in places.items():

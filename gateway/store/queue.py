@@ -13,16 +13,16 @@ from gateway.store.bulk import bulk
 from gateway.store.letters import in_state
 from gateway.store.schema_sms import outbox as table
 from gateway.store.spending import Till
-from gateway.store.wanted import chosen, device_pairs, for_each
+from gateway.store.wanted import chosen, for_each, given_devices, locking
 from gateway.trigger import Letter, LetterState
 
 #: The conditions of the partial indexes.
 QUEUED = in_state(LetterState.QUEUED)
 KNOCK = QUEUED & table.c.recipients.is_(None)
 
-_WAITING = for_each(
-    lambda wanted: (
-        select(
+_WAITING = locking(
+    for_each(
+        lambda wanted: select(
             table.c.id,
             table.c.user,
             table.c.device,
@@ -30,13 +30,12 @@ _WAITING = for_each(
             table.c.day,
             table.c.cost,
             (table.c.content != b"").label("foreign"),
+        ).select_from(
+            wanted.keys.join(table, (table.c.user == wanted.text[0]) & (table.c.device == wanted.text[1]) & KNOCK)
         )
-        .select_from(
-            wanted.pairs.join(table, (table.c.user == wanted.text[0]) & (table.c.device == wanted.text[1]) & KNOCK)
-        )
-        .order_by(table.c.id)
-        .with_for_update(of=table)
-    )
+    ),
+    table,
+    table.c.id,
 )
 _END = bulk(
     update(table)
@@ -90,7 +89,7 @@ def withdraw(connection: Connection, key: DeviceKey, now: float, why: str, forei
 
 
 def _waiting(connection: Connection, keys: Iterable[DeviceKey]) -> list[Row[Any]]:
-    return list(connection.execute(chosen(connection, _WAITING), device_pairs(keys)).all())
+    return list(connection.execute(chosen(connection, _WAITING), given_devices(keys)).all())
 
 
 def _end(connection: Connection, rows: Sequence[Row[Any]], state: str, now: float, till: Till, why: str = "") -> None:

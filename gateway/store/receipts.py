@@ -14,7 +14,7 @@ from gateway.store.letters import ID, LETTER_COLUMNS, MESSAGE_ID, RESULT, ROUTE,
 from gateway.store.rows import chunks
 from gateway.store.schema_sms import outbox as table
 from gateway.store.schema_sms import stray_receipt as stray
-from gateway.store.wanted import chosen, for_each, pairs
+from gateway.store.wanted import chosen, for_each, given_keys
 from gateway.trigger import Letter, LetterState, Receipt
 
 #: Seconds that a receipt waits for its letter.
@@ -23,7 +23,7 @@ KEPT = 24 * 3600
 _NUMBERED = table.c.message_id != literal_column("''")
 _FOUND = for_each(
     lambda wanted: select(*LETTER_COLUMNS).select_from(
-        wanted.pairs.join(table, (table.c.route == wanted.text[0]) & (table.c.message_id == wanted.text[1]) & _NUMBERED)
+        wanted.keys.join(table, (table.c.route == wanted.text[0]) & (table.c.message_id == wanted.text[1]) & _NUMBERED)
     )
 )
 _SENT = LetterState.SENT.value
@@ -80,7 +80,7 @@ def _letters(connection: Connection, receipts: Sequence[Receipt]) -> dict[tuple[
     """The rows of the letters that these may be about, by route and message id; of the newest, if an SMSC uses an id
     again."""
     places = {(one.route, id) for one in receipts for id in one.message_ids}
-    rows = sorted(connection.execute(chosen(connection, _FOUND), pairs(places)).all(), key=itemgetter(ID))
+    rows = sorted(connection.execute(chosen(connection, _FOUND), given_keys(places)).all(), key=itemgetter(ID))
     return {(row[ROUTE], row[MESSAGE_ID]): list(row) for row in rows}
 
 

@@ -6,27 +6,34 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from attrs import define, field
-from sqlalchemy import Connection, and_, bindparam, delete, select
+from sqlalchemy import Connection, and_, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.core.waking import Spent
 from gateway.model import DeviceKey
 from gateway.store.bulk import bulk
 from gateway.store.schema_sms import spending as table
-from gateway.store.wanted import chosen, for_each, pairs
+from gateway.store.wanted import chosen, for_each, given_keys, locking
 from gateway.trigger import Limits, Order
 
 # A day, a scope and a name.
 Entry = tuple[int, str, str]
 
-_READ = for_each(
-    lambda wanted: (
-        select(table.c.scope, table.c.name, table.c.count, table.c.cost)
-        .select_from(wanted.pairs.join(table, and_(table.c.scope == wanted.text[0], table.c.name == wanted.text[1])))
-        .where(table.c.day == bindparam("the_day"))
-        .order_by(table.c.scope, table.c.name)
-        .with_for_update(of=table)
-    )
+_READ = locking(
+    for_each(
+        lambda wanted: select(table.c.day, table.c.scope, table.c.name, table.c.count, table.c.cost).select_from(
+            wanted.keys.join(
+                table,
+                and_(
+                    table.c.day == wanted.number[0],
+                    table.c.scope == wanted.text[1],
+                    table.c.name == wanted.text[2],
+                ),
+            )
+        )
+    ),
+    table,
+    *(table.c.day, table.c.scope, table.c.name),
 )
 
 
@@ -56,15 +63,10 @@ class Till:
 
     def open(self, connection: Connection, orders: Sequence[Order]) -> None:
         """Read what the limits of these orders are about, and keep others from counting there until the commit."""
-        wanted: dict[int, set[tuple[str, str]]] = {}
-        for order in orders:
-            if order.rule.limits != _NO_LIMITS:
-                for day, scope, name in _limited(order):
-                    wanted.setdefault(day, set()).add((scope, name))
-        statement = chosen(connection, _READ)
-        for day, names in sorted(wanted.items()):
-            rows = connection.execute(statement, {"the_day": day, **pairs(sorted(names))})
-            self._known.update(((day, scope, name), (count, cost)) for scope, name, count, cost in rows)
+        wanted = {entry for order in orders if order.rule.limits != _NO_LIMITS for entry in _limited(order)}
+        if wanted:
+            rows: Sequence[Any] = connection.execute(chosen(connection, _READ), given_keys(wanted)).all()
+            self._known.update(((day, scope, name), (count, cost)) for day, scope, name, count, cost in rows)
 
     def spent(self, order: Order) -> Spent:
         """What is spent before this decision."""

@@ -12,7 +12,7 @@ from gateway.model import DeviceKey
 from gateway.store.bulk import bulk
 from gateway.store.schema import device
 from gateway.store.schema_sms import wake as table
-from gateway.store.wanted import chosen, device_pairs, for_each
+from gateway.store.wanted import chosen, for_each, given_devices, locking
 from gateway.trigger import Wake, Way
 
 #: In the order of the fields of L{Wake}, without the key.
@@ -32,17 +32,13 @@ WAKE_COLUMNS = (
 _WAYS = {way.value: way for way in Way}
 
 _READ = for_each(
-    lambda wanted: (
-        select(device.c.user, device.c.name, device.c.id, *WAKE_COLUMNS)
-        .select_from(
-            wanted.pairs.join(device, (device.c.user == wanted.text[0]) & (device.c.name == wanted.text[1])).join(
-                table, table.c.device == device.c.id
-            )
+    lambda wanted: select(device.c.user, device.c.name, device.c.id, *WAKE_COLUMNS).select_from(
+        wanted.keys.join(device, (device.c.user == wanted.text[0]) & (device.c.name == wanted.text[1])).join(
+            table, table.c.device == device.c.id
         )
-        .order_by(device.c.id)
     )
 )
-_LOCK = {dialect: statement.with_for_update(of=table) for dialect, statement in _READ.items()}
+_LOCK = locking(_READ, table, device.c.id)
 _WRITE = bulk(
     update(table)
     .where(table.c.device == bindparam("the_device"))
@@ -73,7 +69,7 @@ def _found(
     connection: Connection, statements: Mapping[str, Select[Any]], keys: Iterable[DeviceKey]
 ) -> dict[DeviceKey, tuple[int, Wake]]:
     found = {}
-    for row in connection.execute(chosen(connection, statements), device_pairs(set(keys))).all():
+    for row in connection.execute(chosen(connection, statements), given_devices(set(keys))).all():
         key = DeviceKey(row[0], row[1])
         found[key] = (row[2], wake_of(key, row[3:]))
     return found

@@ -1,4 +1,7 @@
-"""Many keys of two parts in one statement, whatever their number: they go in as one parameter, a JSON list of pairs."""
+"""Many keys of several parts in one statement, whatever their number: as one parameter, a JSON list of lists.
+
+Such a statement must not ask SQLite for an order: it would read the other table in that order, from end to end.
+"""
 
 from __future__ import annotations
 
@@ -7,42 +10,60 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from attrs import frozen
-from sqlalchemy import BigInteger, ColumnElement, Connection, FromClause, Text, bindparam, cast, func, literal_column
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from gateway.model import DeviceKey
 
 Statement = TypeVar("Statement")
+Locking = Mapping[str, Select[Any]]
 
 
 @frozen
 class Wanted:
-    """A table with a row per pair, to be joined; the columns are text or whole numbers as the other side asks."""
+    """A table with a row per key, to be joined; its parts as text or as whole numbers, as the other side asks."""
 
-    pairs: FromClause
-    text: tuple[ColumnElement[Any], ColumnElement[Any]]
-    number: tuple[ColumnElement[Any], ColumnElement[Any]]
+    keys: FromClause
+    text: tuple[ColumnElement[Any], ...]
+    number: tuple[ColumnElement[Any], ...]
 
 
 def _sqlite() -> Wanted:
-    pairs = func.json_each(bindparam("pairs", type_=Text)).table_valued("value", name="wanted")
-    first, second = (func.json_extract(pairs.c.value, literal_column(f"'$[{place}]'")) for place in (0, 1))
-    return Wanted(pairs, (first, second), (first, second))
+    keys = func.json_each(bindparam("keys", type_=Text)).table_valued("value", name="wanted")
+    parts = tuple(func.json_extract(keys.c.value, literal_column(f"'$[{place}]'")) for place in range(3))
+    return Wanted(keys, parts, parts)
 
 
 def _postgresql() -> Wanted:
-    given = cast(bindparam("pairs", type_=Text), JSONB)
-    pairs = func.jsonb_array_elements(given).table_valued("value", name="wanted").render_derived()
-    first, second = (pairs.c.value.op("->>")(place) for place in (0, 1))
-    return Wanted(pairs, (first, second), (cast(first, BigInteger), cast(second, BigInteger)))
+    given = cast(bindparam("keys", type_=Text), JSONB)
+    keys = func.jsonb_array_elements(given).table_valued("value", name="wanted").render_derived()
+    parts = tuple(keys.c.value.op("->>")(place) for place in range(3))
+    return Wanted(keys, parts, tuple(cast(part, BigInteger) for part in parts))
 
 
 _WANTED = {"sqlite": _sqlite(), "postgresql": _postgresql()}
 
 
 def for_each(build: Callable[[Wanted], Statement]) -> Mapping[str, Statement]:
-    """A statement about many pairs for each database, by the name of the dialect."""
+    """A statement about many keys for each database, by the name of the dialect."""
     return {dialect: build(wanted) for dialect, wanted in _WANTED.items()}
+
+
+def locking(statements: Mapping[str, Select[Any]], table: FromClause, *order: ColumnElement[Any]) -> Locking:
+    """The same with the rows of C{table} locked until the commit, in that order; on SQLite a writer is alone."""
+    locked = statements["postgresql"].order_by(*order).with_for_update(of=table)
+    return {**statements, "postgresql": locked}
 
 
 def chosen(connection: Connection, statements: Mapping[str, Statement]) -> Statement:
@@ -50,11 +71,11 @@ def chosen(connection: Connection, statements: Mapping[str, Statement]) -> State
     return statements[connection.dialect.name]
 
 
-def pairs(values: Iterable[tuple[Any, Any]]) -> dict[str, str]:
+def given_keys(values: Iterable[tuple[Any, ...]]) -> dict[str, str]:
     """The parameter of such a statement."""
-    return {"pairs": json.dumps(list(values))}
+    return {"keys": json.dumps(list(values))}
 
 
-def device_pairs(keys: Iterable[DeviceKey]) -> dict[str, str]:
+def given_devices(devices: Iterable[DeviceKey]) -> dict[str, str]:
     """The parameter of a statement about devices: users and names."""
-    return pairs((key.user, key.device) for key in keys)
+    return given_keys((one.user, one.device) for one in devices)
