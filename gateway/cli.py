@@ -6,6 +6,7 @@ import click
 
 from gateway import __version__
 from gateway.commands.accounts import user
+from gateway.commands.compare import compare_command
 from gateway.commands.configuration import config, reload
 from gateway.commands.demo import demo
 from gateway.commands.device import device
@@ -26,5 +27,7 @@ def main() -> None:
     """
 
 
-for command in (init, user, config, reload, devices, wipe, forget, mode, sms, trace, outbox, device, demo, rehearse):
+for command in (init, user, config, reload, devices, wipe, forget, mode, sms, trace, outbox, device, demo):
+    main.add_command(command)
+for command in (rehearse, compare_command):
     main.add_command(command)
