@@ -34,6 +34,9 @@ class Metrics:
     latency: Histogram = field(init=False)
     heartbeats: Histogram = field(init=False)
     changes: Counter = field(init=False)
+    decisions: Counter = field(init=False)
+    letters: Counter = field(init=False)
+    alarms: Counter = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Register everything under the names that the reference lists."""
@@ -59,6 +62,15 @@ class Metrics:
             "pushgw_heartbeat_seconds", "Intervals of accepted Pings", buckets=HEARTBEAT_BUCKETS, registry=to
         )
         self.changes = Counter("pushgw_changes", "Changes reported to the switchboard", registry=to)
+        self.decisions = Counter(
+            "pushgw_trigger_decisions", "Decisions about devices with a line, by verdict", ["verdict"], registry=to
+        )
+        self.letters = Counter(
+            "pushgw_letters", "What became of triggers and mails, by route and state", ["route", "state"], registry=to
+        )
+        self.alarms = Counter("pushgw_trigger_alarms", "Alarms about triggers, by kind", ["kind"], registry=to)
+        for kind in ("late", "lease", "limit"):
+            self.alarms.labels(kind)
 
     def gauge(self, name: str, help_text: str, value: Callable[[], float]) -> None:
         """A number that is asked for when somebody looks."""

@@ -45,7 +45,8 @@ class Waker:
     """Gathers what changed, finds the devices with a line that it concerns, and has it decided for them.
 
     One round is under way at a time; what comes meanwhile goes into the next. A round that the store refuses is tried
-    again, with growing pauses. C{kick} is told of the routes for which letters were queued; C{decided} counts.
+    again, with growing pauses. C{kick} is told of the routes for which letters were queued; C{counted} counts. C{keys}
+    are the devices with a line, which who else needs them may look at.
     """
 
     log = Logger()
@@ -59,7 +60,7 @@ class Waker:
     tracer: Tracer
     kick: Callable[[str], None]
     counted: Callable[[Decided], None] = lambda decided: None
-    keys: set[DeviceKey] = field(init=False, factory=set)
+    keys: set[DeviceKey] = field(factory=set)
     _changed: dict[int, tuple[int, float, float]] = field(init=False, factory=dict)
     _orders: list[Order] = field(init=False, factory=list)
     _unconcerned: set[int] = field(init=False, factory=set)
@@ -76,7 +77,7 @@ class Waker:
 
         @raise gateway.interfaces.BackendDown: the store does not answer.
         """
-        self.keys = {line.key for line in await self.triggers.lines(None)}
+        self.keys.update(line.key for line in await self.triggers.lines(None))
         self._stopped = False
         self._order(await self.triggers.unsure(), Cause.START)
         self._arm(await self.triggers.next_due())

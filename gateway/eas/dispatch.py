@@ -63,7 +63,7 @@ class Dispatcher:
     """Everything between HTTP and the commands.
 
     C{gate} raises L{Refused} for a device that has to provision first; C{levels} are told of what commands other than
-    Ping bring a device to.
+    Ping bring a device to; C{came} is told of each device that comes, and with which command.
     """
 
     log = Logger()
@@ -79,6 +79,7 @@ class Dispatcher:
     rate: Rate = field(factory=lambda: Rate(0, 1))
     limits: BodyLimits = field(factory=BodyLimits)
     realm: str = "pushgw"
+    came: Callable[[DeviceKey, str], None] = lambda key, command: None
     closing: bool = False
 
     def offered(self) -> str:
@@ -202,6 +203,7 @@ class Dispatcher:
         device = await self.partnerships.met(
             call.device, self.now(), call.device_type, agent, str(call.version), call.command == "Ping"
         )
+        self.came(call.device, call.command)
         self.gate(call, device)
         body = content.read(arrival.body, head, arrival.header, self.limits)
         return evolve(call, body=body.element, raw=body.raw) if body.element is not None or body.raw else call

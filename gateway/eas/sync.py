@@ -35,7 +35,6 @@ from gateway.eas.turns import Turns, shielded
 from gateway.element import Element
 from gateway.interfaces import BackendDown, ILedger, IMailbox, IReporter
 from gateway.model import (
-    DeviceKey,
     Folder,
     FolderType,
     Intent,
@@ -63,9 +62,9 @@ class Plan:
 class Sync:
     """The Sync command for mail; one that waits for changes is answered at once.
 
-    C{run} takes conversions away from the reactor's thread; C{synced} is told of every device that was served, and
-    C{guid_of} gives what clients that know of triggers by SMS are told. A request that brings commands is executed to
-    its end even if the client leaves meanwhile.
+    C{run} takes conversions away from the reactor's thread; C{synced} is told of every device that was served, before
+    it is answered, and gives the GUID of its next trigger by SMS, if it has one: with C{tells_guid} clients that know
+    of them are told it. A request that brings commands is executed to its end even if the client leaves meanwhile.
     """
 
     log = Logger()
@@ -77,9 +76,9 @@ class Sync:
     run: Run
     rules: Rules = field(factory=Rules)
     limits: SyncLimits = field(factory=SyncLimits)
-    synced: Callable[[DeviceKey], None] = lambda device: None
+    synced: GuidOf = no_guid
+    tells_guid: bool = False
     requests: Requests = field(factory=Requests)
-    guid_of: GuidOf = no_guid
     turns: Turns = field(init=False, factory=Turns)
     changes: Turns = field(init=False, factory=lambda: Turns(MOST_CHANGES))
 
@@ -91,13 +90,11 @@ class Sync:
         """
         try:
             asked = self._asked(call)
-            answer = await Serving(self, call).answer(asked)
+            return await Serving(self, call).answer(asked)
         except Refusal as refusal:
             if refusal.status == NO_FOLDER:
                 self.requests.drop(call.device)
             return Answer(whole(refusal.status, refusal.limit), log={"St": refusal.status, "E": str(refusal)})
-        self.synced(call.device)
-        return answer
 
     def _asked(self, call: Call) -> Asked:
         asked = None
@@ -138,13 +135,14 @@ class Serving:
 
     async def _guid(self, parts: Sequence[Part]) -> str | None:
         """What the device is to compare with the triggers to come; only clients up to 12.1 have a place for it."""
-        if self.call.version > Version.V12_1 or all(part.status != SUCCESS for part in parts):
+        if all(part.status != SUCCESS for part in parts):
             return None
         try:
-            return await self.sync.guid_of(self.call.device)
+            guid = await self.sync.synced(self.call.device)
         except BackendDown as error:
-            self.sync.log.warn("{device} is told no GUID: {error}", device=self.call.device, error=error)
+            self.sync.log.warn("{device} was not seen to synchronise: {error}", device=self.call.device, error=error)
             return None
+        return guid if self.sync.tells_guid and self.call.version <= Version.V12_1 else None
 
     def _said(self, asked: Asked, parts: Sequence[Part], guid: str | None) -> Answer:
         # A GUID is something to say.

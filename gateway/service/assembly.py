@@ -25,10 +25,13 @@ from gateway.eas.estimate import GetItemEstimate
 from gateway.eas.folders import FolderSync
 from gateway.eas.gate import Gate, Rules
 from gateway.eas.http import ActiveSync, Root, TrustedProxies, make_site
+from gateway.eas.notify import Notify
 from gateway.eas.ping import Ping
 from gateway.eas.provision import Provision
 from gateway.eas.sync import Sync
 from gateway.metrics import Metrics
+from gateway.model import DeviceKey
+from gateway.service.knocking import make_knocking
 from gateway.service.mail import make_post
 from gateway.service.orders import make_orders
 from gateway.service.parts import Parts, Pools, Reporter, counted, ended
@@ -85,11 +88,13 @@ def assemble(config: Config, reactor: Any) -> Parts:
     context = ServerContext([KeyPair(https.certificate, https.private_key)], https.minimum_tls.value)
     pools.start()
     store = open_store(config.store_url, pools.run("store"), connections=config.store.threads)
-    board = Switchboard(reactor, partial(ended, metrics))
-    reporter = Reporter(board, metrics)
+    policy = settings.modes(config)
+    board = Switchboard(reactor)
+    knocking = make_knocking(config, store, policy, board, metrics, reactor, wall_clock)
+    board.ended = partial(ended, metrics, knocking)
+    reporter = Reporter(board, knocking.waker, metrics)
     source = make_source(config, store, reporter, accounts, reactor, pools.run("files"))
     partnerships = Partnerships(store)
-    policy = settings.modes(config)
     rules = Rules()
     settings.apply_rules(rules, config)
     gate = Gate(rules, wall_clock)
@@ -124,7 +129,13 @@ def assemble(config: Config, reactor: Any) -> Parts:
         rate=Rate(config.limits.requests_per_second, config.limits.request_burst),
         limits=settings.body_limits(config),
         realm=https.server_name,
+        came=knocking.waker.came,
     )
+
+    async def synced(key: DeviceKey) -> str | None:
+        partnerships.synced(key, wall_clock())
+        return await knocking.synced(key)
+
     sync = Sync(
         store,
         source,
@@ -133,16 +144,27 @@ def assemble(config: Config, reactor: Any) -> Parts:
         pools.run("files"),
         rules,
         settings.sync_limits(config),
-        lambda key: partnerships.synced(key, wall_clock()),
+        synced,
+        config.sms.notify_guid,
     )
     commands["Sync"] = sync
     commands["FolderSync"] = FolderSync(store, dispatcher.greeting)
     estimate = GetItemEstimate(store, wall_clock, rules, config.limits.estimate_collections)
     commands["GetItemEstimate"] = estimate
+    notify = Notify(
+        store.triggers,
+        knocking.notify_terms(),
+        wall_clock,
+        knocking.guid_of,
+        knocking.waker.registered,
+        knocking.waker.dropped,
+    )
+    commands["Notify"] = notify
     commands["Provision"] = Provision(partnerships, rules, wall_clock)
     proxies = TrustedProxies(https.trusted_proxies)
     root = Root(ActiveSync(dispatcher, proxies))
     orders = make_orders(config, store, partnerships, policy, accounts, wall_clock, board)
+    orders.lines.registered, orders.lines.dropped = knocking.waker.registered, knocking.waker.dropped
     return Parts(
         config=config,
         reactor=reactor,
@@ -162,9 +184,11 @@ def assemble(config: Config, reactor: Any) -> Parts:
         ping=ping,
         sync=sync,
         estimate=estimate,
+        notify=notify,
         dispatcher=dispatcher,
         proxies=proxies,
         site=make_site(root, reactor, settings.channel_limits(config), https.idle_timeout),
         orders=orders,
         post=make_post(config, accounts, source, reactor, context),
+        knocking=knocking,
     )

@@ -32,6 +32,8 @@ FLUSH_SECONDS = 1.0
 #: When devices were seen last: losing that costs nobody anything.
 NOTES_SECONDS = 30.0
 COMPACT_SECONDS = 3600.0
+#: How often it is looked whether triggers were obeyed and leases lapse.
+LOOK_SECONDS = 60.0
 #: Between slices of a farewell, in seconds.
 FAREWELL_STEP = 0.05
 #: How long answers may take to leave after the farewell, in seconds.
@@ -86,11 +88,14 @@ class GatewayService(Service):
         control = Control(parts.orders, self.status, self.reload)
         self.listeners = Listeners(parts, control)
         await self.listeners.admin()
+        await parts.knocking.start()
         parts.source.startService()
         await parts.source.whenStarted()
         await self.listeners.doors()
         self._loop(self._flush, FLUSH_SECONDS)
         self._loop(self._note, NOTES_SECONDS)
+        self._loop(self._trace, FLUSH_SECONDS)
+        self._loop(self._look_after, LOOK_SECONDS)
         self._loop(self._compact, COMPACT_SECONDS)
         # Everything that is here now stays: the collector need not look at it again.
         gc.collect()
@@ -132,7 +137,7 @@ class GatewayService(Service):
 
     async def _write_back(self, parts: Parts) -> None:
         """Write all that is collected in memory; what cannot be written is logged."""
-        for flush in (parts.partnerships.flush, parts.store.flush):
+        for flush in (parts.knocking.flush, parts.partnerships.flush, parts.store.flush):
             try:
                 await flush()
             except CancelledError:
@@ -150,10 +155,22 @@ class GatewayService(Service):
         assert self.parts is not None
         return ensureDeferred(self.parts.partnerships.flush())
 
-    def _compact(self) -> Deferred[int]:
+    def _trace(self) -> Deferred[None]:
         assert self.parts is not None
-        before = wall_clock() - self.parts.config.ledger.keep * 86400
-        return self.parts.store.compact(before)
+        return ensureDeferred(self.parts.knocking.flush())
+
+    def _look_after(self) -> Deferred[None]:
+        assert self.parts is not None
+        return ensureDeferred(self.parts.knocking.look_after())
+
+    def _compact(self) -> Deferred[None]:
+        return ensureDeferred(self._forget_old())
+
+    async def _forget_old(self) -> None:
+        parts = self.parts
+        assert parts is not None
+        await parts.store.compact(wall_clock() - parts.config.ledger.keep * 86400)
+        await parts.knocking.forget_old()
 
     def _gauges(self, parts: Parts) -> None:
         metrics, board = parts.metrics, parts.board
@@ -223,6 +240,7 @@ class GatewayService(Service):
             await self.listeners.close()
         await self._farewell(parts)
         await parts.source.stopService()
+        await parts.knocking.stop()
         await self._write_back(parts)
         if self.listeners is not None:
             await self.listeners.close_admin()

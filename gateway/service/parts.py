@@ -17,6 +17,7 @@ from gateway.core.heartbeat import HeartbeatWindow
 from gateway.core.partnerships import Partnerships
 from gateway.core.policy import Policy
 from gateway.core.switchboard import Claim, Ended, Switchboard
+from gateway.core.waker import Waker
 from gateway.cred.accounts import Accounts
 from gateway.cred.authenticator import Authenticator
 from gateway.cred.verifier import Verifier
@@ -25,11 +26,13 @@ from gateway.eas.dispatch import Dispatcher
 from gateway.eas.estimate import GetItemEstimate
 from gateway.eas.gate import Rules
 from gateway.eas.http import DeviceSite, TrustedProxies
+from gateway.eas.notify import Notify
 from gateway.eas.ping import Ping
 from gateway.eas.sync import Sync
 from gateway.interfaces import IReporter
 from gateway.metrics import Metrics
 from gateway.model import Change
+from gateway.service.knocking import Knocking
 from gateway.sources.maildir import MaildirSource
 from gateway.sources.smtpin import Post
 from gateway.store import Store
@@ -88,24 +91,29 @@ class Parts:
     ping: Ping
     sync: Sync
     estimate: GetItemEstimate
+    notify: Notify
     dispatcher: Dispatcher
     proxies: TrustedProxies
     site: DeviceSite
     orders: Orders
     post: Post
+    knocking: Knocking
 
 
 @implementer(IReporter)
 @define(eq=False)
 class Reporter:
-    """Counts Changes on their way to the switchboard."""
+    """Counts Changes on their way to the Waker and then to the Switchboard: in this order the Waker sees which parked
+    requests they end."""
 
     board: Switchboard
+    waker: Waker
     metrics: Metrics
 
     def changed(self, *changes: Change) -> None:
         """Pass Changes on."""
         self.metrics.changes.inc(len(changes))
+        self.waker.changed(*changes)
         self.board.changed(*changes)
 
 
@@ -119,6 +127,7 @@ def counted(metrics: Metrics, entry: Entry, http: int, seconds: float) -> None:
         metrics.seconds.labels(entry.command).observe(seconds)
 
 
-def ended(metrics: Metrics, claim: Claim, end: Ended) -> None:
-    """Count a Watch that ended."""
+def ended(metrics: Metrics, knocking: Knocking, claim: Claim, end: Ended) -> None:
+    """Count a Watch that ended, and note how it fared."""
+    knocking.ended(claim, end)
     metrics.endings.labels(end.ending.value).inc()

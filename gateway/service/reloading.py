@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from twisted.logger import Logger
 
 import gateway.service.settings as settings
-from gateway.config import Config
+from gateway.config import Auto, Config, Operator, Relay, Sms, Trace, WakeDefaults, WakeExceptions
+from gateway.config.option import options
 from gateway.cred.accounts import load_accounts
 from gateway.service.mail import apply_smtp
 from gateway.service.orders import apply_orders
@@ -104,7 +106,22 @@ def _pings(parts: Parts, config: Config) -> None:
 def _modes(parts: Parts, config: Config) -> None:
     """Pings of those who are told of changes in another way now end; all others stay parked."""
     apply_orders(parts.orders, config)
+    _triggers(parts, config)
     parts.board.recall(parts.policy.replace(settings.modes(config)), "mode")
+
+
+def _triggers(parts: Parts, config: Config) -> None:
+    """Triggers are decided and sent by other rules from now on."""
+    apply_orders(parts.orders, config)
+    parts.knocking.reload(config)
+    parts.notify.terms = parts.knocking.notify_terms()
+    parts.sync.tells_guid = config.sms.notify_guid
+
+
+def _operators(parts: Parts, config: Config) -> None:
+    """Operators, and the doors that take mail for them."""
+    _triggers(parts, config)
+    apply_smtp(parts.post, config)
 
 
 def _policies(parts: Parts, config: Config) -> None:
@@ -120,6 +137,10 @@ def _policies(parts: Parts, config: Config) -> None:
 
 def _section(name: str, put_in_force: Apply, *options: str) -> dict[str, Apply]:
     return {f"{name}.{option}": put_in_force for option in options}
+
+
+def _names(section: type[Any]) -> list[str]:
+    return [name for name, _ in options(section)]
 
 
 #: What puts each option in force that needs no restart.
@@ -151,7 +172,15 @@ APPLIED: Mapping[str, Apply] = MappingProxyType(
         **_section("groups.NAME", _modes, "members", "mode"),
         **_section("users.NAME", _modes, "mode"),
         **_section("users.NAME.devices.NAME", _modes, "mode"),
+        **_section("policy", _triggers, *_names(WakeDefaults)),
+        **_section("groups.NAME", _triggers, *_names(WakeExceptions)),
+        **_section("users.NAME", _triggers, *_names(WakeExceptions)),
+        **_section("sms", _triggers, *_names(Sms)),
         **_section("sms", _modes, "enabled"),
+        **_section("auto", _triggers, *_names(Auto)),
+        **_section("operators.NAME", _operators, *_names(Operator)),
+        **_section("relay", _operators, *_names(Relay)),
+        **_section("trace", _triggers, *_names(Trace)),
         **_section("users.NAME", _policies, "provisioning"),
         **_section("provisioning", _policies, "policy", "refresh_hours", "allow_non_provisionable", "exceptions"),
         "provisioning.policies.NAME": _policies,

@@ -232,7 +232,8 @@ class SyncTests(SyncCase):
         super().setUp()
         self.asked: list[DeviceKey] = []
         self.guid: str | None = GUID
-        self.command.guid_of = self._tell
+        self.command.synced = self._tell
+        self.command.tells_guid = True
 
     def _tell(self, device: DeviceKey) -> Deferred[str | None]:
         self.asked.append(device)
@@ -242,12 +243,12 @@ class SyncTests(SyncCase):
         return [found.text for found in self.find(answer or air("x"), "AirSync:NotifyGUID")]
 
     def test_versions(self) -> None:
-        """Versions up to 12.1 are told the GUID in each Collection; later ones are not, and nobody is asked."""
+        """Versions up to 12.1 are told the GUID in each Collection; later ones are not."""
         for version in Version:
             self.asked.clear()
             answer = self.ask(sync(self.of(key="0"), self.of(folder=self.trash, key="0")), version)
             wanted = [GUID, GUID] if version <= Version.V12_1 else []
-            self.assertEqual((self.guids(answer), bool(self.asked)), (wanted, bool(wanted)), version)
+            self.assertEqual((self.guids(answer), len(self.asked)), (wanted, 1), version)
         self.assertEqual(self.sync(key="0", version=Version.V2_5).count("NotifyGUID"), 1)
 
     def test_nothingNew(self) -> None:
@@ -259,18 +260,21 @@ class SyncTests(SyncCase):
         self.assertEqual(self.sync(version=Version.V12_1), "")
 
     def test_notTold(self) -> None:
-        """By default, and for a device that is not registered, there is none; nor after a Sync that failed."""
+        """Unless that is wanted, and for a device that is not registered, there is none; nor after a Sync that
+        failed, which is no sign of a device that synchronised."""
         self.guid = None
         self.assertEqual(self.guids(self.ask(sync(self.of(key="0")), Version.V2_5)), [])
         self.guid = GUID
         self.asked.clear()
         self.assertEqual(self.guids(self.ask(sync(self.of(key="{0}99")), Version.V2_5)), [])
         self.assertEqual(self.asked, [])
+        self.command.tells_guid = False
+        self.assertEqual(self.guids(self.ask(sync(self.of(key="0")), Version.V2_5)), [])
         self.restart()
         self.assertEqual(self.guids(self.ask(sync(self.of(key="0")), Version.V2_5)), [])
 
     def test_backendDown(self) -> None:
-        """A GUID that cannot be read spoils no Sync."""
-        self.command.guid_of = lambda device: fail(BackendDown("away"))
+        """A GUID that cannot be renewed spoils no Sync."""
+        self.command.synced = lambda device: fail(BackendDown("away"))
         answer = self.ask(sync(self.of(key="0")), Version.V2_5)
-        self.assertEqual((self.guids(answer), self.synced), ([], [ANN]))
+        self.assertEqual((self.guids(answer), self.find(answer or air("x"), "AirSync:Status")[0].text), ([], "1"))

@@ -64,8 +64,11 @@ class SyncCase(SynchronousTestCase):
             execute,
             self.rules,
             self.limits,
-            self.synced.append,
+            self._synchronised,
         )
+
+    async def _synchronised(self, device: DeviceKey) -> None:
+        self.synced.append(device)
 
     def ask(self, body: Element | None, version: Version = Version.V14_1, device: DeviceKey = ANN) -> Element | None:
         """Send a request; the answer, which is taken for written."""
