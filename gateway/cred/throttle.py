@@ -59,6 +59,13 @@ class Throttle:
         record = self._current(self._users, user)
         return self._wait(record.failures - self.after, self.longest) if record else 0.0
 
+    def slowed(self, user: str) -> float:
+        """Seconds for which attempts of this user have to wait if none fails any more; 0: they do not."""
+        record = self._current(self._users, user)
+        if record is None or not self.user_wait(user):
+            return 0.0
+        return record.last + self.forget - self.clock.seconds()
+
     def admit(self, user: str, address: str) -> float:
         """Seconds that an attempt has to wait before it is looked at; takes a place in the line of the address.
 

@@ -15,6 +15,7 @@ from zope.interface import implementer
 import gateway.store.compaction as compaction
 import gateway.store.devices as devices
 import gateway.store.given as given
+import gateway.store.health as health
 import gateway.store.hierarchy as hierarchy
 import gateway.store.intents as intents
 import gateway.store.look as look
@@ -212,6 +213,15 @@ class Store:
     def forget(self, key: DeviceKey) -> Deferred[None]:
         """See L{IDevices}; its line goes too, and what is queued for it is withdrawn."""
         return self.database.write_durably(_forget, key, self.seconds())
+
+    def probe(self) -> Deferred[None]:
+        """Write something that means nothing, durably. Fails with L{gateway.interfaces.BackendDown} if the database
+        takes no changes."""
+        return self.database.write_durably(health.probe, self.seconds())
+
+    def newest(self) -> Deferred[float]:
+        """The latest time that was written down with a device, a letter or a hop; 0 if there is none."""
+        return self.database.read(health.newest)
 
     def close(self) -> None:
         """Close the database, after the last Deferred has fired."""

@@ -34,6 +34,16 @@ class ThrottleTests(SynchronousTestCase):
             waits.append(self.throttle.admit("ann", HOME))
         self.assertEqual(waits, [1, 2, 4, 8, 16, 20, 20, 20])
 
+    def test_slowed(self) -> None:
+        """It is told how long a user is slowed down for."""
+        self.fail(2)
+        self.assertEqual(self.throttle.slowed("ann"), 0)
+        self.fail(1)
+        self.clock.advance(100)
+        self.assertEqual((self.throttle.slowed("ann"), self.throttle.slowed("bob")), (800, 0))
+        self.throttle.succeeded("ann")
+        self.assertEqual(self.throttle.slowed("ann"), 0)
+
     def test_neverLockedOut(self) -> None:
         """However many failures there were, the owner at another address waits the longest wait and no more."""
         for host in range(200):

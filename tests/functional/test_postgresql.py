@@ -17,7 +17,7 @@ from gateway.store import Store, open_store
 from gateway.store.database import Database, make_engine
 from gateway.store.rows import next_numbers
 from gateway.store.schema import item, metadata
-from tests.contract import commands, compaction, devices, hierarchy, keys, ledger, looks, windows
+from tests.contract import commands, compaction, devices, health, hierarchy, keys, ledger, looks, windows
 from tests.contract.history import World
 from tests.postgresql import cluster, missing
 from tests.store.test_schema import differences
@@ -93,6 +93,10 @@ class PostgreSQLLookTests(OnPostgreSQL, looks.LookContract):
 
 class PostgreSQLDevicesTests(OnPostgreSQL, devices.DevicesContract):
     """Partnerships on PostgreSQL."""
+
+
+class PostgreSQLHealthTests(OnPostgreSQL, health.HealthContract):
+    """What the doctor asks PostgreSQL."""
 
 
 class PostgreSQLHistoryTests(SynchronousTestCase):

@@ -7,7 +7,7 @@ from random import Random
 from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.store import Store
-from tests.contract import commands, compaction, devices, hierarchy, keys, ledger, looks, windows
+from tests.contract import commands, compaction, devices, health, hierarchy, keys, ledger, looks, windows
 from tests.contract.history import World
 from tests.stores import new_store
 
@@ -57,6 +57,10 @@ class SQLiteLookTests(InMemory, looks.LookContract):
 
 class SQLiteDevicesTests(InMemory, devices.DevicesContract):
     """Partnerships on SQLite."""
+
+
+class SQLiteHealthTests(InMemory, health.HealthContract):
+    """What the doctor asks SQLite."""
 
 
 class HistoryTests(SynchronousTestCase):
