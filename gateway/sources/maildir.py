@@ -22,7 +22,7 @@ from gateway.sources.observing import Observer
 from gateway.sources.recording import Recorder, backoff
 from gateway.sources.settling import Settling
 from gateway.sources.surveying import MaildirOptions, Surveyor
-from gateway.sources.watching import Watches
+from gateway.sources.watching import Coverage, Watches
 from gateway.sources.work import Work
 
 __all__ = ["MaildirOptions", "MaildirSource", "directory_events"]
@@ -113,6 +113,12 @@ class MaildirSource(Service):
             self.surveyor.remove(user)
         for user in sorted(names - self.surveyor.accounts.keys()):
             self._work.start(self._add(user), "beginning with an account")
+
+    def coverage(self, user: str) -> Coverage:
+        """How the mailbox of a user is watched."""
+        account = self.surveyor.accounts.get(user)
+        limit = 0 if isinstance(self.events, NoEvents) else self.watches.most()
+        return Coverage(limit=limit) if account is None else account.coverage(limit)
 
     def read(self, user: str, path: str, name: str, state: str) -> Deferred[bytes]:
         """See L{IMailbox.read}."""

@@ -6,7 +6,7 @@ import errno
 from collections.abc import Mapping
 from pathlib import Path
 
-from attrs import define, field
+from attrs import define, field, frozen
 from twisted.logger import Logger
 
 from gateway.model import Folder, FoundFolder
@@ -14,7 +14,19 @@ from gateway.sources.inotify import IDirectoryEvents
 from gateway.sources.place import Place
 
 LIMIT = Path("/proc/sys/fs/inotify/max_user_watches")
+OWN_LIMIT = Path("/proc/sys/user/max_inotify_watches")
+"""That of the user namespace, which a container may have been given."""
 NEAR = 0.9
+
+
+@frozen
+class Coverage:
+    """How a mailbox is watched: whether it is C{missing} (no directory with an Inbox), how many of its folders are
+    C{unwatched}, and how many directories the kernel watches at most, 0 if it watches none."""
+
+    missing: bool = False
+    unwatched: int = 0
+    limit: int = 0
 
 
 @define(eq=False)
@@ -46,6 +58,11 @@ class Account:
         """Whether every change of this mailbox is told."""
         watched = bool(self.top) and all(self.waiting.values()) and not self.missing
         return watched and all(place.watched for place in self.places.values())
+
+    def coverage(self, limit: int) -> Coverage:
+        """How it is watched, below that limit of the kernel."""
+        watched = [place.watched for place in self.places.values()] + [bool(wd) for wd in self.waiting.values()]
+        return Coverage(self.missing, 0 if self.missing else watched.count(False), limit)
 
 
 Owner = tuple[Account, Place | None, str]
@@ -127,7 +144,7 @@ class Watches:
 
     def report(self) -> None:
         """Log, once, that there are not enough watches, or nearly so, and what to do about it."""
-        limit = self._limit()
+        limit = _number(self.limit)
         if self._warned or not (self.full or (limit and len(self) >= NEAR * limit)):
             return
         self._warned = True
@@ -141,11 +158,16 @@ class Watches:
             proposal=_proposal(max(limit, len(self) + self.refused)),
         )
 
-    def _limit(self) -> int:
-        try:
-            return int(self.limit.read_text())
-        except (OSError, ValueError):
-            return 0
+    def most(self) -> int:
+        """How many directories the kernel watches for us, 0 if that is not known."""
+        return min(filter(None, (_number(self.limit), _number(OWN_LIMIT))), default=0)
+
+
+def _number(path: Path) -> int:
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return 0
 
 
 def _proposal(needed: int) -> int:
