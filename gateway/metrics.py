@@ -37,6 +37,12 @@ class Metrics:
     decisions: Counter = field(init=False)
     letters: Counter = field(init=False)
     alarms: Counter = field(init=False)
+    submits: Counter = field(init=False)
+    throttled: Counter = field(init=False)
+    receipts: Counter = field(init=False)
+    submit_seconds: Histogram = field(init=False)
+    binds: Gauge = field(init=False)
+    door: Counter = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Register everything under the names that the reference lists."""
@@ -69,8 +75,23 @@ class Metrics:
             "pushgw_letters", "What became of triggers and mails, by route and state", ["route", "state"], registry=to
         )
         self.alarms = Counter("pushgw_trigger_alarms", "Alarms about triggers, by kind", ["kind"], registry=to)
-        for kind in ("late", "lease", "limit"):
+        for kind in ("late", "lease", "limit", "operator"):
             self.alarms.labels(kind)
+        self.submits = Counter("pushgw_submits", "Submits by SMPP, by result", ["operator", "result"], registry=to)
+        self.throttled = Counter(
+            "pushgw_throttled", "Answers that it was too much for the SMSC", ["operator"], registry=to
+        )
+        self.receipts = Counter("pushgw_receipts", "Delivery receipts, by state", ["operator", "state"], registry=to)
+        self.submit_seconds = Histogram(
+            "pushgw_submit_seconds", "From a submit to its answer", ["operator"], registry=to
+        )
+        self.binds = Gauge("pushgw_binds", "SMPP sessions that are bound", ["operator"], registry=to)
+        self.door = Counter(
+            "pushgw_door_triggers",
+            "Triggers of older servers, by operator and result",
+            ["operator", "result"],
+            registry=to,
+        )
 
     def gauge(self, name: str, help_text: str, value: Callable[[], float]) -> None:
         """A number that is asked for when somebody looks."""

@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from gateway.config import Config, Operator, Receipts
 from gateway.interfaces import IOutbox, ITrace
 from gateway.mail.server import certificates
+from gateway.metrics import Metrics
 from gateway.sms.alphabet import ASCII, GSM, LATIN1, UCS2
 from gateway.sms.formats import Carriage, TriggerFormat, letter_parts
 from gateway.sms.meters import Meters
@@ -148,6 +149,18 @@ def _trusted(operator: Operator) -> bytes:
     except ValueError as error:
         raise BadCertificate(f"{operator.ca}: {error}. Put certificates in PEM form there") from error
     return trust
+
+
+def meters_of(metrics: Metrics) -> Meters:
+    """Who counts what goes out by SMPP."""
+    return Meters(
+        submitted=lambda name, result: metrics.submits.labels(name, result).inc(),
+        receipt=lambda name, state: metrics.receipts.labels(name, state).inc(),
+        throttled=lambda name: metrics.throttled.labels(name).inc(),
+        latency=lambda name, seconds: metrics.submit_seconds.labels(name).observe(seconds),
+        binds=lambda name, number: metrics.binds.labels(name).set(number),
+        alarm=lambda name, text: metrics.alarms.labels("operator").inc(),
+    )
 
 
 @define(eq=False)
