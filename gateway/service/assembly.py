@@ -35,6 +35,7 @@ from gateway.service.knocking import make_knocking
 from gateway.service.mail import make_post
 from gateway.service.orders import make_orders
 from gateway.service.parts import Parts, Pools, Reporter, counted, ended
+from gateway.service.smsout import SmsOut, meters_of
 from gateway.sources.maildir import MaildirOptions, MaildirSource, directory_events
 from gateway.store import Store, open_store
 from gateway.tls import KeyPair, ServerContext
@@ -92,6 +93,7 @@ def assemble(config: Config, reactor: Any) -> Parts:
     board = Switchboard(reactor)
     knocking = make_knocking(config, store, policy, board, metrics, reactor, wall_clock)
     board.ended = partial(ended, metrics, knocking)
+    knocking.senders.append(SmsOut(config, store.outbox, store.trace, reactor, meters=meters_of(metrics)))
     reporter = Reporter(board, knocking.waker, metrics)
     source = make_source(config, store, reporter, accounts, reactor, pools.run("files"))
     partnerships = Partnerships(store)
@@ -165,6 +167,7 @@ def assemble(config: Config, reactor: Any) -> Parts:
     root = Root(ActiveSync(dispatcher, proxies))
     orders = make_orders(config, store, partnerships, policy, accounts, wall_clock, board)
     orders.lines.registered, orders.lines.dropped = knocking.waker.registered, knocking.waker.dropped
+    orders.modes.changed = knocking.modes_changed
     return Parts(
         config=config,
         reactor=reactor,

@@ -20,7 +20,7 @@ from gateway.metrics import Metrics
 from gateway.model import DeviceKey
 from gateway.service.waking import DAY, Terms
 from gateway.store import Store
-from gateway.trigger import Decided, Letter, LetterState, Line, Outcome
+from gateway.trigger import Decided, Letter, LetterState, Line, Outcome, Verdict
 
 #: What became of a letter, as the hop of the trace that says so.
 HOPS = {
@@ -68,6 +68,7 @@ class Knocking:
     now: Callable[[], int]
     senders: list[Sender] = field(factory=list)
     _warned: dict[DeviceKey, int] = field(init=False, factory=dict)
+    _said: dict[tuple[str, str], int] = field(init=False, factory=dict)
 
     async def start(self) -> None:
         """Queue again what was in doubt, decide what was not decided, and begin to send."""
@@ -99,6 +100,14 @@ class Knocking:
         await self.waker.write_parks()
         await self.tracer.flush()
 
+    def check(self, config: Config) -> None:
+        """Whether a configuration could be put in force.
+
+        @raise gateway.tls.BadCertificate: certificates that an operator or the relay needs cannot be read.
+        """
+        for sender in self.senders:
+            sender.check(config)
+
     def reload(self, config: Config) -> None:
         """Put another configuration in force."""
         self.config = config
@@ -108,6 +117,10 @@ class Knocking:
         self.waker.reconsider(Terms(config, self.policy, self.now).settings())
 
     # What others tell.
+
+    def modes_changed(self) -> None:
+        """Devices are told in another way by command: what was let off may be wanted now."""
+        self.waker.reconsider(self.waker.settings)
 
     def ended(self, claim: Claim, ended: Ended) -> None:
         """A Watch is over."""
@@ -167,6 +180,27 @@ class Knocking:
         self.metrics.alarms.labels("late").inc()
         self.tracer.note(line.key, "alarm", f"delivered {waited} s ago, no sync followed")
 
+    def limited(self, decided: Decided) -> None:
+        """A limit keeps a trigger back: said once a day for each limit, device, user or operator."""
+        order = decided.order
+        whose = {
+            "device": f"device {order.line.key.device} of {order.line.key.user}",
+            "user": f"user {order.line.key.user}",
+            "operator": order.route,
+        }.get(decided.limit, "everybody")
+        if self._said.get((decided.limit, whose)) == order.rule.day:
+            return
+        self._said = {at: day for at, day in self._said.items() if day == order.rule.day}
+        self._said[decided.limit, whose] = order.rule.day
+        self.log.warn(
+            "event 3103: triggers of {whose} wait for the next day: {reason}",
+            event_id=3103,
+            whose=whose,
+            limit=decided.limit,
+            reason=decided.reason,
+        )
+        self.metrics.alarms.labels("limit").inc()
+
     def _lapses(self, line: Line) -> None:
         lapsed = line.expires <= self.now()
         self.log.warn(
@@ -200,7 +234,7 @@ def make_knocking(
 ) -> Knocking:
     """The SMS half, without senders yet; nothing is begun."""
     keys: set[DeviceKey] = set()
-    tracer = Tracer(store.trace, time.time)
+    tracer = Tracer(store.trace, time.time, lost=metrics.hops_lost.inc)
     parks = Parks(keys.__contains__, now, config.auto.young_seconds)
 
     def kick(route: str) -> None:
@@ -208,6 +242,8 @@ def make_knocking(
 
     def counted(decided: Decided) -> None:
         metrics.decisions.labels(decided.verdict.value).inc()
+        if decided.verdict is Verdict.LIMIT:
+            knocking.limited(decided)
 
     settings = Terms(config, policy, now).settings()
     waker = Waker(store.triggers, board, parks, reactor, now, settings, tracer, kick, counted, keys)

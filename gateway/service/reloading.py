@@ -43,6 +43,7 @@ def reload_files(parts: Parts, config: Config) -> None:
     @raise BadAccounts: the accounts file is wrong. @raise BadCertificate: the certificate or its key is.
     """
     load_accounts(parts.accounts.path)
+    parts.knocking.check(config)
     context, https = parts.context, config.https
     before = (context.pairs, context.minimum)
     context.pairs, context.minimum = [KeyPair(https.certificate, https.private_key)], https.minimum_tls.value

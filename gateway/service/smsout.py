@@ -180,13 +180,13 @@ class SmsOut:
     now: Callable[[], float] = time.time
     meters: Meters = field(factory=Meters)
     pumps: dict[str, Pump] = field(init=False, factory=dict)
-    _contacts: dict[str, Contact] = field(init=False)
+    contacts: dict[str, Contact] = field(init=False)
     _running: bool = field(init=False, default=False)
     _ending: list[Deferred[None]] = field(init=False, factory=list)
 
     def __attrs_post_init__(self) -> None:
-        self._contacts = contacts(self.config)
-        for route in self._contacts:
+        self.contacts = contacts(self.config)
+        for route in self.contacts:
             self.pumps[route] = self._pump(route)
 
     def start(self) -> None:
@@ -218,7 +218,7 @@ class SmsOut:
         @raise BadCertificate: see L{contacts}; all stays as it was.
         """
         now = contacts(config)
-        before, self._contacts, self.config = self._contacts, now, config
+        before, self.contacts, self.config = self.contacts, now, config
         for route in [route for route, contact in before.items() if now.get(route) != contact]:
             self._end(self.pumps.pop(route))
         for route in [route for route in now if route not in self.pumps]:
@@ -247,7 +247,7 @@ class SmsOut:
         end.addCallback(ended)
 
     def _pump(self, route: str) -> Pump:
-        contact = self._contacts[route]
+        contact = self.contacts[route]
         return Pump(
             contact.settings,
             contact.endpoints(self.reactor),

@@ -168,7 +168,7 @@ class SmsOutTests(SynchronousTestCase):
         self.assertEqual((list(out.pumps), self.dialled()), (["smpp:one"], []))
         out.start()
         self.assertEqual(self.dialled(), [2775])
-        self.assertEqual([state.wanted for state in out.states()["smpp:one"]], [1, 1])
+        self.assertEqual([state.wanted for state in out.states()["smpp:one"]], [1, 0])
         out.kick("smpp:one")
         out.kick("smtp:two")
 
