@@ -44,6 +44,8 @@ SC_INTERFACE_VERSION: Final[int] = consts.OPTIONAL_PARAMS["sc_interface_version"
 CONGESTION_STATE: Final = 0x0428
 
 Value = str | int | bytes
+Tlvs = tuple[tuple[int, bytes], ...]
+"""Optional parameters: tag and value of each, in order."""
 
 
 class BadField(ValueError):
@@ -62,7 +64,7 @@ class Pdu:
     status: int = 0
     sequence: int = 0
     fields: Mapping[str, Value] = field(factory=dict)
-    tlvs: tuple[tuple[int, bytes], ...] = ()
+    tlvs: Tlvs = ()
     damaged: str = ""
 
     @property
@@ -266,7 +268,7 @@ def parse(frame: bytes) -> Pdu:
     return Pdu(command, status, sequence, values, tlvs, damaged)
 
 
-def parse_tlvs(body: bytes, at: int = 0) -> tuple[tuple[tuple[int, bytes], ...], str]:
+def parse_tlvs(body: bytes, at: int = 0) -> tuple[Tlvs, str]:
     """The TLVs from a place on to the end: what could be read, and what is wrong with the rest."""
     tlvs: list[tuple[int, bytes]] = []
     while len(body) - at >= 4:
@@ -306,7 +308,7 @@ def _check(pdu: Pdu, layout: _Layout) -> None:
     limits, strings = layout.limits, layout.strings
     for name, value in pdu.fields.items():
         if name == "short_message" and layout.message:
-            _check_message(value, pdu)
+            _check_message(value, pdu.tlvs)
         elif name in strings:
             _check_string(name, value, limits[name])
         elif name not in limits:
@@ -326,21 +328,61 @@ def _check_string(name: str, value: Value, limit: int) -> None:
         raise BadField(f"{name} has a NUL")
 
 
-def _check_message(value: Value, pdu: Pdu) -> None:
+def _check_message(value: Value, tlvs: Tlvs) -> None:
     if not isinstance(value, bytes):
         raise BadField("short_message is no octets")
     if len(value) > LONGEST_MESSAGE:
         raise BadField(f"short_message has {len(value)} octets; there is room for {LONGEST_MESSAGE}")
-    if value and pdu.tlvs and pdu.tlv(MESSAGE_PAYLOAD) is not None:
+    if value and any(tag == MESSAGE_PAYLOAD for tag, _ in tlvs):
         raise BadField("short_message and message_payload exclude each other")
 
 
-def _with_tlvs(whole: bytes, tlvs: tuple[tuple[int, bytes], ...]) -> bytes:
+def _with_tlvs(whole: bytes, tlvs: Tlvs) -> bytes:
     for tag, value in tlvs:
         if not 0 <= tag <= 0xFFFF or len(value) > 0xFFFF:
             raise BadField(f"optional parameter {tag:#06x} of {len(value)} octets")
     added = b"".join(struct.pack(">HH", tag, len(value)) + value for tag, value in tlvs)
     return struct.pack(">L", len(whole) + len(added)) + whole[4:] + added
+
+
+@frozen
+class Template:
+    """The submit_sm PDUs to an operator: most of each is the same, and is made once."""
+
+    _head: bytes
+    _middle: bytes
+    _tail: bytes
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Value]) -> Template:
+        """Those with these fields, and with what L{frame} gets; raises L{BadField}."""
+        body = build(Pdu("submit_sm", 0, 0, fields))[HEADER.size :]
+        names = ("service_type", "source_addr", "destination_addr", "schedule_delivery_time", "validity_period")
+        gaps = {"service_type": 2, "source_addr": 2, "destination_addr": 3}
+        places, at = {}, 0
+        for name in names:
+            places[name] = at
+            at = body.index(0, at) + 1 + gaps.get(name, 0)
+        to, valid = places["destination_addr"], places["validity_period"]
+        return cls(body[:to], body[body.index(0, to) : valid], body[body.index(0, valid) : -1])
+
+    def frame(self, sequence: int, destination: str, validity: str, message: bytes, tlvs: Tlvs = ()) -> bytes:
+        """One of them; raises L{BadField}."""
+        _check_string("destination_addr", destination, 20)
+        _check_message(message, tlvs)
+        body = b"".join(
+            (
+                self._head,
+                destination.encode("latin-1"),
+                self._middle,
+                validity.encode("latin-1"),
+                self._tail,
+                bytes((len(message),)),
+                message,
+            )
+        )
+        whole = raw(CODES["submit_sm"], 0, sequence, body)
+        return _with_tlvs(whole, tlvs) if tlvs else whole
 
 
 def raw(code: int, status: int = 0, sequence: int = 0, body: bytes = b"") -> bytes:

@@ -21,6 +21,7 @@ from gateway.trigger import LetterState
 RECEIPT, INTERMEDIATE = 0x04, 0x20
 _TYPE = 0x3C
 _UCS2 = 8
+_DELIVERED = b"\x02"
 LONGEST_ID: Final = 65
 RECENT: Final = 10_000
 """So many of the last message ids are remembered until it is known how receipts write them."""
@@ -84,7 +85,8 @@ def read_report(pdu: Pdu) -> Report | None:
     by_parameter = pdu.tlv_text(RECEIPTED_MESSAGE_ID)
     if kind not in (RECEIPT, INTERMEDIATE) and not by_parameter:
         return None
-    said = _fields(_text(pdu))
+    told = by_parameter and pdu.tlv(MESSAGE_STATE) == _DELIVERED
+    said = {} if told else _fields(_text(pdu))
     return Report(
         (by_parameter or said.get("id", "")).strip()[:LONGEST_ID],
         _word(pdu, said),

@@ -159,7 +159,7 @@ class Session(Protocol):
     def connectionMade(self) -> None:
         """Bind at once."""
         self._heard = self._submit_answered = self._clock.seconds()
-        self._request(self.bind.command, self.bind.fields(), (), self._timing.bind, self._bind_answered)
+        self._request(self.bind.command, self.bind.fields(), self._timing.bind, self._bind_answered)
         self._ring_by(self._heard + self._timing.silence)
 
     def dataReceived(self, data: bytes) -> None:
@@ -246,10 +246,11 @@ class Session(Protocol):
         """How many submits wait for their answer."""
         return self._submits
 
-    def submit(self, fields: Mapping[str, Value], tlvs: tuple[tuple[int, bytes], ...], answered: Answered) -> None:
-        """Submit a message. C{answered} gets the response, or C{None} if it is not known what became of it.
+    def submit(self, make: Callable[[int], bytes], answered: Answered) -> None:
+        """Submit a message, of which C{make} makes the submit_sm for a sequence number.
 
-        Raises L{gateway.sms.pdu.BadField}, and then nothing was sent.
+        C{answered} gets the response, or C{None} if it is not known what became of it. What C{make} raises is raised,
+        and then nothing was sent.
         """
 
         def done(answer: Pdu | None) -> None:
@@ -261,7 +262,7 @@ class Session(Protocol):
             if self._linger_until is not None and not self._submits:
                 self.close(Parting.UNBOUND)
 
-        self._request("submit_sm", fields, tlvs, self._timing.response, done)
+        self._send("submit_sm", make, self._timing.response, done)
         self._submits += 1
 
     def answer(self, pdu: Pdu, code: int = 0) -> None:
@@ -283,7 +284,7 @@ class Session(Protocol):
         if self.state is not State.LEAVING:
             self.parting = Parting.LEFT
             if self.state is State.BOUND:
-                self._request("unbind", {}, (), self._timing.unbind, self._leave_answered)
+                self._request("unbind", {}, self._timing.unbind, self._leave_answered)
                 self.state = State.LEAVING
             else:
                 self.close(Parting.LEFT)
@@ -294,16 +295,12 @@ class Session(Protocol):
         for left in waiting:
             left.callback(None)
 
-    def _request(
-        self,
-        command: str,
-        fields: Mapping[str, Value],
-        tlvs: tuple[tuple[int, bytes], ...],
-        patience: float,
-        answered: Answered,
-    ) -> None:
+    def _request(self, command: str, fields: Mapping[str, Value], patience: float, answered: Answered) -> None:
+        self._send(command, lambda sequence: build(Pdu(command, 0, sequence, fields)), patience, answered)
+
+    def _send(self, command: str, make: Callable[[int], bytes], patience: float, answered: Answered) -> None:
         self._sequence = self._sequence % LAST_SEQUENCE + 1
-        octets = build(Pdu(command, 0, self._sequence, fields, tlvs))
+        octets = make(self._sequence)
         now = self._clock.seconds()
         self._requests[self._sequence] = _Request(f"{command}_resp", now, now + patience, answered)
         self._write(octets)
@@ -423,7 +420,7 @@ class Session(Protocol):
         if self._over():
             return
         if not self._paused and now >= self._heard + self._timing.silence and not self._enquiring():
-            self._request("enquire_link", {}, (), self._timing.silence, self._sign_given)
+            self._request("enquire_link", {}, self._timing.silence, self._sign_given)
         self._ring_by(self._first_due())
 
     def _over(self) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from gateway.sms.pdu import Value
+from attrs import define, field
+
+from gateway.sms.pdu import Template, Value
 from gateway.sms.settings import OperatorSettings
 from gateway.sms.udh import Part
 from gateway.trigger import Letter
@@ -89,14 +91,30 @@ def fixed_fields(settings: OperatorSettings) -> dict[str, Value]:
     }
 
 
-def part_fields(part: Part, number: str, last: bool, valid: str, settings: OperatorSettings) -> dict[str, Value]:
-    """The fields of the submit of one part; a receipt is asked for with the last one, to a number as
-    L{destination} gives it."""
+def part_fields(part: Part, last: bool, settings: OperatorSettings) -> dict[str, Value]:
+    """The fields that parts of a kind have in common; a receipt is asked for with the last one of a message."""
     return {
-        "destination_addr": number,
         "esm_class": UDHI if part.udhi else 0,
-        "validity_period": valid,
         "registered_delivery": settings.receipts if last else 0,
         "data_coding": part.data_coding,
-        "short_message": part.short_message,
     }
+
+
+@define(eq=False)
+class Submits:
+    """What is submitted to an operator: a template for each kind of part."""
+
+    _settings: OperatorSettings
+    _fixed: dict[str, Value] = field(init=False)
+    _templates: dict[tuple[bool, int, bool], Template] = field(factory=dict, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._fixed = fixed_fields(self._settings)
+
+    def template(self, part: Part, last: bool) -> Template:
+        """The one for a part; raises L{gateway.sms.pdu.BadField} if the settings or the part do not fit into a PDU."""
+        kind = (part.udhi, part.data_coding, last)
+        found = self._templates.get(kind)
+        if found is None:
+            found = self._templates[kind] = Template.of(self._fixed | part_fields(part, last, self._settings))
+        return found

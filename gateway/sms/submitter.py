@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import ceil, inf
 from typing import Final
 
@@ -13,12 +14,12 @@ from twisted.logger import Logger
 
 from gateway.sms.meters import Meters
 from gateway.sms.operator import Operator
-from gateway.sms.pdu import BadField, Pdu, Value
+from gateway.sms.pdu import BadField, Pdu
 from gateway.sms.receipts import MessageIds
 from gateway.sms.session import Parting, Session
 from gateway.sms.settings import OperatorSettings
 from gateway.sms.status import RTHROTTLED, Remedy, action
-from gateway.sms.submit import destination, fixed_fields, masked, part_fields, validity
+from gateway.sms.submit import Submits, destination, masked, validity
 from gateway.sms.udh import Part
 from gateway.trigger import Hop, Letter, LetterState, Outcome
 
@@ -26,6 +27,8 @@ MOST_READY: Final = 1000
 """So many letters are taken ahead at most; all of them are in doubt if the process is killed."""
 AHEAD_SECONDS: Final = 0.5
 """With a limited rate letters are taken for so long ahead."""
+STALL_SECONDS: Final = 1.0
+"""After so long without an answer what was taken ahead is put back."""
 GROWTH: Final = 1.5
 LONGEST: Final = 10
 """Each wait for another attempt is longer than the last by the first, up to so many times the first one."""
@@ -64,20 +67,29 @@ class Submitter:
     _meters: Meters
     in_flight: int = field(default=0, init=False)
     _ready: deque[_InHand] = field(factory=deque, init=False)
-    _fixed: dict[str, Value] = field(init=False)
+    _submits: Submits = field(init=False)
     _sent: int = field(default=0, init=False)
+    _careful: bool = field(default=False, init=False)
+    _answers: int = field(default=0, init=False)
+    _stalled: bool = field(default=False, init=False)
+    _stall: IDelayedCall | None = field(default=None, init=False)
     _waiting: IDelayedCall | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._fixed = fixed_fields(self.settings)
+        self._submits = Submits(self.settings)
 
     # What is ready.
 
     def appetite(self) -> int:
-        """How many letters should be taken now: enough to be busy while the next ones are taken."""
+        """How many letters should be taken now: enough to be busy while the next ones are taken.
+
+        What is taken is in doubt if the process is killed, and what was in doubt twice is given up. So of letters that
+        were in doubt, and from an SMSC that answers nothing, no more are taken than can be submitted at once.
+        """
         if not self._operator.transmitting:
             return 0
-        most = min(MOST_READY, max(self._operator.room, 2 * self._sent, 1))
+        most = max(self._operator.room, 0 if self._careful or self._stalled else max(1, 2 * self._sent))
+        most = min(most, MOST_READY)
         if self._operator.rate.now != inf:
             most = min(most, max(1, ceil(self._operator.rate.now * AHEAD_SECONDS)))
         return most - len(self._ready) if 2 * len(self._ready) <= most else 0
@@ -85,6 +97,7 @@ class Submitter:
     def add(self, letters: Sequence[Letter]) -> None:
         """Submit these."""
         self._sent = 0
+        self._careful = any(letter.doubted for letter in letters)
         self._ready.extend(_InHand(letter) for letter in letters)
         self.go_on()
 
@@ -96,23 +109,28 @@ class Submitter:
 
     def go_on(self) -> None:
         """Submit what there is room for."""
+        rate = self._operator.rate
         while self._ready:
             session = self._operator.choose()
             if session is None:
                 break
-            wait = self._operator.rate.wait()
-            if wait:
-                self._wait(wait)
-                break
-            self._submit(session, self._ready.popleft())
+            while self._ready and session.room > 0:
+                wait = rate.wait()
+                if wait:
+                    self._wait(wait)
+                    return
+                self._submit(session, self._ready.popleft())
         if self._ready and not self._operator.transmitting:
             self.give_back()
+        if self._ready and self._stall is None:
+            self._stall = self._clock.callLater(STALL_SECONDS, self._look_for_answers, self._answers)
 
     def stop(self) -> None:
         """Wait for nothing any more."""
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
+        for call in (self._waiting, self._stall):
+            if call is not None:
+                call.cancel()
+        self._waiting = self._stall = None
 
     def _wait(self, seconds: float) -> None:
         if self._waiting is None:
@@ -121,6 +139,14 @@ class Submitter:
     def _waited(self) -> None:
         self._waiting = None
         self.go_on()
+
+    def _look_for_answers(self, before: int) -> None:
+        self._stall = None
+        if self._answers == before and self.in_flight:
+            self._stalled = True
+            self.give_back()
+        elif self._ready:
+            self._stall = self._clock.callLater(STALL_SECONDS, self._look_for_answers, self._answers)
 
     # A submit.
 
@@ -135,10 +161,16 @@ class Submitter:
                 self._prepare(hand)
             part = hand.parts[hand.done]
             last = hand.done + 1 == len(hand.parts)
-            fields = self._fixed | part_fields(
-                part, hand.number, last, validity(letter, self.settings, now), self.settings
+            session.submit(
+                partial(
+                    self._submits.template(part, last).frame,
+                    destination=hand.number,
+                    validity=validity(letter, self.settings, now),
+                    message=part.short_message,
+                    tlvs=part.tlvs,
+                ),
+                partial(self._answered, session, hand),
             )
-            session.submit(fields, part.tlvs, lambda answer: self._answered(session, hand, answer))
         except BadField as error:
             self._fail(hand, str(error))
             return
@@ -161,6 +193,8 @@ class Submitter:
         if answer is None:
             self._doubt(session, hand)
         else:
+            self._answers += 1
+            self._stalled = False
             self._meters.latency(self.settings.name, self._clock.seconds() - hand.since)
             if answer.status:
                 self._refused(session, hand, answer.status)

@@ -85,7 +85,7 @@ class Wire:
     def submit(self, count: int = 1) -> list[Pdu]:
         """Submit messages; what was written."""
         for _ in range(count):
-            self.session.submit(SUBMIT, (), self.answers.append)
+            self.session.submit(lambda sequence: build(Pdu("submit_sm", 0, sequence, SUBMIT)), self.answers.append)
         return self.sent()
 
     def warm(self) -> Wire:

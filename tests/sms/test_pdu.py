@@ -21,6 +21,7 @@ from gateway.sms.pdu import (
     BadField,
     Frames,
     Pdu,
+    Template,
     build,
     parse,
     parse_tlvs,
@@ -367,6 +368,31 @@ class BuildTests(SynchronousTestCase):
         for bad in ((0x10000, b""), (-1, b""), (1, b"x" * 0x10000)):
             with self.assertRaises(BadField):
                 build(Pdu("submit_sm", 0, 1, {}, (bad,)))
+
+    @settings(max_examples=100, deadline=None)
+    @given(
+        st.text("0123456789", max_size=20),
+        st.sampled_from(["", "000000001500000R"]),
+        st.binary(max_size=254),
+        st.text(st.characters(min_codepoint=1, max_codepoint=255), max_size=20),
+        st.integers(0, 255),
+    )
+    def test_template(self, to: str, validity: str, message: bytes, source: str, number: int) -> None:
+        """A PDU from a template is the one that would have been made by itself."""
+        fixed = {"source_addr": source, "source_addr_ton": number, "esm_class": number, "data_coding": number}
+        varied = {"destination_addr": to, "validity_period": validity, "short_message": message}
+        for tlvs in ((), ((0x020B, b"\x0b\x84"),)):
+            self.assertEqual(
+                Template.of(fixed).frame(7, to, validity, message, tlvs),
+                build(Pdu("submit_sm", 0, 7, fixed | varied, tlvs)),
+            )
+
+    def test_templateRefuses(self) -> None:
+        """A template refuses what does not fit, as everything else."""
+        template = Template.of({})
+        for to, message, tlvs in (("1" * 21, b"", ()), ("1", b"x" * 255, ()), ("1", b"x", ((MESSAGE_PAYLOAD, b"x"),))):
+            with self.assertRaises(BadField):
+                template.frame(1, to, "", message, tlvs)
 
     def test_unmade(self) -> None:
         """What smpplib cannot make is refused, and what it raises of itself is too."""

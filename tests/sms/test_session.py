@@ -171,7 +171,9 @@ class SessionTests(SynchronousTestCase):
         """What cannot be put into a PDU is refused without a trace on the wire."""
         wire = self.bound()
         with self.assertRaises(BadField):
-            wire.session.submit({"destination_addr": "1" * 21}, (), wire.answers.append)
+            wire.session.submit(
+                lambda n: build(Pdu("submit_sm", 0, n, {"service_type": "123456"})), wire.answers.append
+            )
         self.assertEqual((wire.sent(), wire.session.outstanding), ([], 0))
 
     def test_sequenceNumbers(self) -> None:

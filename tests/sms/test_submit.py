@@ -6,14 +6,13 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.model import DeviceKey
-from gateway.sms.pdu import Pdu, build, parse
+from gateway.sms.pdu import BadField, parse
 from gateway.sms.settings import OperatorSettings
 from gateway.sms.submit import (
     BadNumber,
+    Submits,
     destination,
-    fixed_fields,
     masked,
-    part_fields,
     relative_time,
     source,
     validity,
@@ -80,8 +79,8 @@ class SubmitTests(SynchronousTestCase):
         """All fields of a submit are where they belong."""
         settings = evolve(SETTINGS, source="pushgw", replace_if_present=True, protocol_id=0x41, service_type="WAP")
         part = Part(b"\x06\x05\x04\x0b\x84\x23\xf0x", 4, True, ((0x020B, b"\x0b\x84"),))
-        fields = fixed_fields(settings) | part_fields(part, "49170", True, relative_time(900), settings)
-        pdu = parse(build(Pdu("submit_sm", 0, 1, fields, part.tlvs)))
+        template = Submits(settings).template(part, True)
+        pdu = parse(template.frame(1, "49170", relative_time(900), part.short_message, part.tlvs))
         self.assertEqual(
             {name: value for name, value in pdu.fields.items() if value},
             {
@@ -95,7 +94,18 @@ class SubmitTests(SynchronousTestCase):
 
     def test_receiptOfTheLastPart(self) -> None:
         """A receipt is asked for once for a message in several parts."""
-        self.assertEqual(part_fields(Part(b"x"), "1", False, "", SETTINGS)["registered_delivery"], 0)
+        submits = Submits(SETTINGS)
+        asked = [parse(submits.template(Part(b"x"), last).frame(1, "1", "", b"x")) for last in (False, True)]
+        self.assertEqual([pdu.number("registered_delivery") for pdu in asked], [0, 1])
+
+    def test_kinds(self) -> None:
+        """Parts of different kinds have their own fields, and settings that fit into no PDU are refused."""
+        submits = Submits(SETTINGS)
+        for part in (Part(b"x"), Part(b"x", 8), Part(b"x", 0, True), Part(b"x")):
+            pdu = parse(submits.template(part, True).frame(1, "1", "", b"x"))
+            self.assertEqual((pdu.number("data_coding"), pdu.number("esm_class")), (part.data_coding, part.udhi * 0x40))
+        with self.assertRaises(BadField):
+            Submits(evolve(SETTINGS, service_type="too long")).template(Part(b"x"), True)
 
     def test_masked(self) -> None:
         """Logs show the country and three digits of a number at most."""
