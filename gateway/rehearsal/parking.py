@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from gateway.core.switchboard import Switchboard
 from gateway.eas.call import Answer, Call, Unavailable, Version
 from gateway.element import Element
-from gateway.model import DeviceKey, Ending
+from gateway.model import Ending
 from gateway.rehearsal.clock import Call as Timer
 from gateway.rehearsal.phone import Phone
 from gateway.simulator.heartbeat import Heartbeat
@@ -37,7 +37,6 @@ class Parking:
     board: Switchboard
     ping: Callable[[Call], Deferred[Answer]]
     heartbeat: Heartbeat
-    ended: Callable[[DeviceKey, Ending, float, float], None] = lambda key, ending, since, at: None
     history: list[int] = field(init=False, factory=list)
     _turn: int = field(init=False, default=0)
     _since: float = field(init=False, default=0.0)
@@ -46,6 +45,7 @@ class Parking:
     _counting: bool = field(init=False, default=False)
     _dead: float = field(init=False, default=0.0)
     _connected: bool = field(init=False, default=False)
+    _broken: Failure | None = field(init=False, default=None)
 
     def park(self) -> None:
         """Ask, as soon as there is a network."""
@@ -67,10 +67,15 @@ class Parking:
         except Unavailable as busy:
             self._later(self._since + busy.retry_after, self.park)
             return
-        answering.addCallbacks(self._answered, self._failed, (self._turn, self._since), {}, (self._since,))
+        answering.addCallbacks(self._answered, self._failed, (self._turn,))
 
     def over(self) -> None:
-        """The rehearsal is over: count what has lived until now."""
+        """The rehearsal is over: count what has lived until now.
+
+        @raise Exception: what went wrong with a Ping.
+        """
+        if self._broken is not None:
+            self._broken.raiseException()
         self._count()
         tally = self.phone.tally
         tally.heartbeat = self.heartbeat.good or 0
@@ -153,25 +158,17 @@ class Parking:
 
     # What is answered.
 
-    def _failed(self, failure: Failure, since: float) -> None:
+    def _failed(self, failure: Failure) -> None:
+        """A request that was lost is cancelled; anything else has no place in a rehearsal."""
         if not failure.check(CancelledError):
-            failure.raiseException()
-        self._over(Ending.LOST, since)
+            self._broken = failure
 
-    def _over(self, ending: Ending, since: float) -> None:
-        """Tell how a request ended that was parked, and not answered at once."""
-        now = self.phone.clock.now
-        if now > since:
-            self.ended(self.phone.key, ending, since, now)
-
-    def _answered(self, answer: Answer, turn: int, since: float) -> None:
+    def _answered(self, answer: Answer, turn: int) -> None:
         if turn != self._turn:
             # The older request, whose place a newer one took: nobody waits for its answer.
-            self._over(Ending.REPLACED, since)
             return
         said = read_ping(answer.element)
         self._count()
-        self._over(Ending.CHANGED if said.status == CHANGED else Ending.EXPIRED, since)
         if said.status == CHANGED:
             if self.phone.clock.now >= self._dead:
                 self.phone.tally.lost_answers += 1

@@ -18,14 +18,14 @@ from gateway.core.heartbeat import HeartbeatLimits, HeartbeatWindow
 from gateway.core.parks import Parks
 from gateway.core.partnerships import Partnerships
 from gateway.core.policy import Policy
-from gateway.core.switchboard import Switchboard
+from gateway.core.switchboard import Claim, Ended, Switchboard
 from gateway.core.tracer import Tracer
 from gateway.core.waker import Settings, Waker
 from gateway.core.wakerules import Hours, quiet_until
 from gateway.eas.call import Answer, Call
 from gateway.eas.ping import Ping, PingLimits
 from gateway.interfaces import ITrace
-from gateway.model import Change, DeviceKey, Ending, FolderType, Found, FoundFolder, Mode, SyncOutcome, SyncRequest
+from gateway.model import Change, DeviceKey, FolderType, Found, FoundFolder, Mode, SyncOutcome, SyncRequest
 from gateway.rehearsal.clock import Call as Timer
 from gateway.rehearsal.clock import StillClock, VirtualClock
 from gateway.rehearsal.deferreds import result
@@ -152,7 +152,7 @@ class Member:
     parking: Parking | None = None
     pager: Pager | None = None
     timetable: Timetable | None = None
-    names: list[str] = field(factory=list)
+    names: dict[str, list[str]] = field(factory=dict)
 
 
 @define(eq=False)
@@ -182,7 +182,7 @@ class World:
         self.clock = VirtualClock(self.start)
         still = StillClock(self.clock)
         self.store = Store(self.database, self.clock.seconds)
-        self.board = Switchboard(still)
+        self.board = Switchboard(still, self._ended)
         self.policy = Policy(self.version.mode)
         self.ping = Ping(
             clock=still,
@@ -237,7 +237,7 @@ class World:
             self.operator.subscribers[key] = Subscriber(member.pager, owner.sms)
         phone.prime()
         if version.pushes:
-            member.parking = Parking(phone, self.board, self._ping, Heartbeat(self.terms.heartbeats), self._parked)
+            member.parking = Parking(phone, self.board, self._ping, Heartbeat(self.terms.heartbeats))
         if version.interval:
             offset = self._random("timetable", owner).uniform(0.0, version.interval)
             member.timetable = Timetable(phone, version.interval, offset, self.start)
@@ -296,17 +296,17 @@ class World:
     def _note(self, member: Member, event: Event, seen: dict[int, tuple[list[Found], list[str]]]) -> None:
         """What the source would find of an event."""
         found, gone = seen.setdefault(member.folders[event.item_class], ([], []))
-        now = int(event.time)
+        names, now = member.names.setdefault(event.item_class, []), int(event.time)
         if event.kind == "add":
             self._items += 1
             name = f"{self._items}.rehearsal"
-            member.names.append(name)
+            names.append(name)
             member.phone.changed(name)
             found.append(Found(name, "", now))
-        elif member.names and event.kind == "change":
-            found.append(Found(member.names[-1], "S", now))
-        elif member.names:
-            gone.append(member.names.pop())
+        elif names and event.kind == "change":
+            found.append(Found(names[-1], "S", now))
+        elif names:
+            gone.append(names.pop())
         if member.timetable is not None:
             member.timetable.changed()
 
@@ -339,11 +339,11 @@ class World:
             limits=terms.limits,
         )
 
-    def _parked(self, key: DeviceKey, ending: Ending, since: float, at: float) -> None:
+    def _ended(self, claim: Claim, ended: Ended) -> None:
         """A park is over; in mode C{auto} it matters how."""
         if self.version is not Version.AUTO:
             return
-        self.parks.ended(key, ending, since, at)
+        self.parks.ended(claim.device, ended.ending, claim.since, ended.at)
         if self._writing is None or not self._writing.active():
             self._writing = self.clock.callLater(PARKS_SECONDS, self._write_parks)
 
