@@ -43,6 +43,7 @@ class Metrics:
     submit_seconds: Histogram = field(init=False)
     binds: Gauge = field(init=False)
     door: Counter = field(init=False)
+    hops_lost: Counter = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Register everything under the names that the reference lists."""
@@ -77,6 +78,7 @@ class Metrics:
         self.alarms = Counter("pushgw_trigger_alarms", "Alarms about triggers, by kind", ["kind"], registry=to)
         for kind in ("late", "lease", "limit", "operator"):
             self.alarms.labels(kind)
+        self.hops_lost = Counter("pushgw_trace_lost", "Hops of the trace that could not be written", registry=to)
         self.submits = Counter("pushgw_submits", "Submits by SMPP, by result", ["operator", "result"], registry=to)
         self.throttled = Counter(
             "pushgw_throttled", "Answers that it was too much for the SMSC", ["operator"], registry=to

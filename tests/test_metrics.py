@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from attrs import define
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
-from gateway.core.switchboard import Ended
+from gateway.core.switchboard import Claim, Ended
 from gateway.eas.access import Entry
+from gateway.interfaces import IReporter
 from gateway.metrics import Metrics
 from gateway.model import Change, DeviceKey, Ending
 from gateway.service.parts import Reporter, counted, ended
 from tests.support import World
+
+
+@implementer(IReporter)
+@define(eq=False)
+class Told:
+    """Notes what it is told, with its name."""
+
+    name: str
+    told: list[str]
+
+    def changed(self, *changes: Change) -> None:
+        """See L{IReporter}."""
+        self.told.append(" ".join([self.name, *(str(change.folder) for change in changes)]))
 
 
 class MetricsTests(SynchronousTestCase):
@@ -26,7 +42,10 @@ class MetricsTests(SynchronousTestCase):
     def test_endings(self) -> None:
         """Endings are counted by kind; those that never happened are there with 0."""
         claim = World().board.claim(DeviceKey("ann", "phone1"))
-        ended(self.metrics, claim, Ended(Ending.CHANGED, 0.0))
+        noted: list[tuple[Claim, Ended]] = []
+        end = Ended(Ending.CHANGED, 0.0)
+        ended(self.metrics, lambda *what: noted.append(what), claim, end)
+        self.assertEqual(noted, [(claim, end)])
         self.assertEqual(self.line('pushgw_watch_endings_total{ending="changed"}'), 1)
         self.assertEqual(self.line('pushgw_watch_endings_total{ending="lost"}'), 0)
 
@@ -47,8 +66,9 @@ class MetricsTests(SynchronousTestCase):
         self.assertEqual((self.line("pushgw_parked"), self.line("pushgw_parked")), (3, 4))
 
     def test_changes(self) -> None:
-        """Changes are counted on their way to the switchboard."""
-        world = World()
-        Reporter(world.board, self.metrics).changed(Change(5, 1), Change(6, 1))
+        """Changes are counted on their way; the Waker is told before the Switchboard."""
+        told: list[str] = []
+        waker, board = Told("waker", told), Told("board", told)
+        Reporter(board, waker, self.metrics).changed(Change(5, 1), Change(6, 1))
         self.assertEqual(self.line("pushgw_changes_total"), 2)
-        self.assertEqual(world.board.heard(6), 1)
+        self.assertEqual(told, ["waker 5 6", "board 5 6"])

@@ -21,7 +21,7 @@ class Tracer:
     """Notes hops; whoever stops the process calls L{flush} once more.
 
     C{now} is wall clock, in seconds; C{most} hops are kept while the store does not take them, the oldest go first:
-    a trace that cannot be written must not fill the memory.
+    a trace that cannot be written must not fill the memory. C{lost} is called for each of them.
     """
 
     log = Logger()
@@ -29,7 +29,7 @@ class Tracer:
     store: ITrace
     now: Callable[[], float]
     most: int = 100_000
-    lost: int = field(init=False, default=0)
+    lost: Callable[[], None] = lambda: None
     _hops: deque[Hop] = field(init=False, factory=deque)
 
     def note(
@@ -47,7 +47,7 @@ class Tracer:
         self._hops.extend(hops)
         while len(self._hops) > self.most:
             self._hops.popleft()
-            self.lost += 1
+            self.lost()
 
     async def flush(self) -> None:
         """Append what is gathered; what the store refuses stays gathered.

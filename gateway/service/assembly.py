@@ -92,7 +92,7 @@ def assemble(config: Config, reactor: Any) -> Parts:
     policy = settings.modes(config)
     board = Switchboard(reactor)
     knocking = make_knocking(config, store, policy, board, metrics, reactor, wall_clock)
-    board.ended = partial(ended, metrics, knocking)
+    board.ended = partial(ended, metrics, knocking.ended)
     knocking.senders.append(SmsOut(config, store.outbox, store.trace, reactor, meters=meters_of(metrics)))
     reporter = Reporter(board, knocking.waker, metrics)
     source = make_source(config, store, reporter, accounts, reactor, pools.run("files"))

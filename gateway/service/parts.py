@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,6 @@ from gateway.core.heartbeat import HeartbeatWindow
 from gateway.core.partnerships import Partnerships
 from gateway.core.policy import Policy
 from gateway.core.switchboard import Claim, Ended, Switchboard
-from gateway.core.waker import Waker
 from gateway.cred.accounts import Accounts
 from gateway.cred.authenticator import Authenticator
 from gateway.cred.verifier import Verifier
@@ -106,8 +106,8 @@ class Reporter:
     """Counts Changes on their way to the Waker and then to the Switchboard: in this order the Waker sees which parked
     requests they end."""
 
-    board: Switchboard
-    waker: Waker
+    board: IReporter
+    waker: IReporter
     metrics: Metrics
 
     def changed(self, *changes: Change) -> None:
@@ -127,7 +127,7 @@ def counted(metrics: Metrics, entry: Entry, http: int, seconds: float) -> None:
         metrics.seconds.labels(entry.command).observe(seconds)
 
 
-def ended(metrics: Metrics, knocking: Knocking, claim: Claim, end: Ended) -> None:
-    """Count a Watch that ended, and note how it fared."""
-    knocking.ended(claim, end)
+def ended(metrics: Metrics, noted: Callable[[Claim, Ended], None], claim: Claim, end: Ended) -> None:
+    """Count a Watch that ended, and have it noted how it fared."""
+    noted(claim, end)
     metrics.endings.labels(end.ending.value).inc()

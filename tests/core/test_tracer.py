@@ -87,9 +87,10 @@ class TracerTests(SynchronousTestCase):
 
     def test_bounded(self) -> None:
         """While the store is away the oldest hops go, and are counted."""
-        tracer = Tracer(self.pages, lambda: 0.0, most=2)
+        lost: list[None] = []
+        tracer = Tracer(self.pages, lambda: 0.0, 2, lambda: lost.append(None))
         for kind in ("noticed", "decided", "queued"):
             tracer.note(PHONE, kind)
-        self.assertEqual(tracer.lost, 1)
+        self.assertEqual(len(lost), 1)
         self.successResultOf(Deferred.fromCoroutine(tracer.flush()))
         self.assertEqual([hop.kind for hop in self.pages.groups[0]], ["decided", "queued"])
