@@ -1,14 +1,9 @@
-"""C{pushgw demo}: the whole story of Direct Push on the embedded default, told as it happens."""
+"""C{pushgw demo}: the whole story on the embedded default, told as it happens: Direct Push, SMS, and the way from
+one to the other."""
 
 from __future__ import annotations
 
-import signal
-import smtplib
-import subprocess
-import sys
 import time
-from collections.abc import Callable
-from email.message import EmailMessage
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,232 +11,175 @@ from typing import Any
 import click
 from attrs import define, field
 from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
 from twisted.internet.ssl import Certificate
 from twisted.internet.task import deferLater, react
 from twisted.internet.threads import deferToThread
-from twisted.python.failure import Failure
-from zope.interface import implementer
 
-from gateway.commands.gateway_socket import GatewaySocket
-from gateway.config import load
+from gateway.commands.staging import LOOPBACK, DemoFailed, Gateway, Story, Waiting, run_pushgw, send_mail
 from gateway.simulator import events
+from gateway.simulator.autdv1 import TextedDevice
 from gateway.simulator.connection import Connections, HTTPLine, Route
 from gateway.simulator.device import Device, Outcome
 from gateway.simulator.heartbeat import Heartbeat, HeartbeatSet
 from gateway.simulator.line import Account
+from gateway.simulator.shortmessage import ShortMessage
+from gateway.simulator.smsc import Smsc
+from gateway.simulator.terms import Terms
 from gateway.simulator.trust import Trust
 
-USER, PASSWORD, DEVICE = "ann", "correct horse battery staple", "DEMOPHONE1"
+PASSWORD = "correct horse battery staple"  # noqa: S105 (everybody may know it)
+ANN, BOB = Account("ann", PASSWORD, "DEMOPHONE1"), Account("bob", PASSWORD, "DEMOPHONE2")
+NUMBER = "+491701234567"
 HEARTBEAT = 4
-PATIENCE = 30.0
-LOOPBACK = "tcp:0:interface=127.0.0.1"
+PAGE = Path("demo") / "rehearsal.html"
+SETTINGS = """
+[operators.demo]
+smpp = ["tcp:127.0.0.1:{port}"]
+system_id = "pushgw"
+password = "secret"
+price = 0.08
 
-
-class DemoFailed(Exception):
-    """The story did not go as it should; the message says what was missing."""
+[users.bob]
+mode = "sms"
+"""
 
 
 @define(eq=False)
-class Story:
-    """Prints each step with the seconds since the beginning."""
-
-    began: float = field(factory=time.monotonic)
-
-    def tell(self, text: str) -> None:
-        """Print a step."""
-        click.echo(f"{time.monotonic() - self.began:7.3f} s  {text}")
-
-
-@implementer(events.IOnlooker)
-@define(eq=False)
-class Waiting:
-    """Waits for events of the phone, in order."""
+class Cast:
+    """Everybody in the story: the gateway and where it listens, the operator's SMSC, and two phones with who watches
+    each of them."""
 
     reactor: Any
-    seen: list[events.Event] = field(factory=list)
-    _wanted: Callable[[events.Event], bool] | None = field(init=False, default=None)
-    _found: Deferred[Any] | None = field(init=False, default=None)
+    story: Story
+    gateway: Gateway
+    smtp: str = ""
+    https: str = ""
+    texted: TextedDevice | None = None
+    ann: Waiting = field(init=False)
+    bob: Waiting = field(init=False)
+    connections: list[Connections] = field(init=False, factory=list)
 
-    def happened(self, account: Account, event: events.Event) -> None:
-        """Take an event in."""
-        self.seen.append(event)
-        self._look()
+    def __attrs_post_init__(self) -> None:
+        self.ann, self.bob = Waiting(self.reactor), Waiting(self.reactor)
 
-    def _look(self) -> None:
-        while self._found is not None and self._wanted is not None and self.seen:
-            event = self.seen.pop(0)
-            if self._wanted(event):
-                found, self._found = self._found, None
-                found.callback(event)
+    def receive(self, message: ShortMessage) -> None:
+        """The operator brings an SMS to the second phone."""
+        self.story.tell(f"operator: SMS to {NUMBER}: {message.text}")
+        if self.texted is not None:
+            self.texted.receive(message)
 
-    def over(self, failure: Failure) -> None:
-        """The phone gave up: what it is waited for does not come."""
-        if self._found is not None:
-            found, self._found = self._found, None
-            found.errback(DemoFailed(f"the phone gave up: {failure.getErrorMessage()}"))
+    def line(self, account: Account) -> HTTPLine:
+        """How a phone reaches the gateway."""
+        trust = Trust([Certificate.loadPEM((self.gateway.folder / "certificate.pem").read_bytes())])
+        connections = Connections(Route(self.reactor, trust))
+        self.connections.append(connections)
+        return HTTPLine(account, f"https://{self.https}/Microsoft-Server-ActiveSync", connections.agent, self.reactor)
 
-    async def next(self, what: str, wanted: Callable[[events.Event], bool]) -> Any:
-        """The next event that is wanted; those before it are passed over.
-
-        @raise DemoFailed: it does not come.
-        """
-        found: Deferred[Any] = Deferred()
-        self._wanted, self._found = wanted, found
-        self._look()
-        late = self.reactor.callLater(
-            PATIENCE, found.errback, DemoFailed(f"waited {PATIENCE:.0f} s in vain for {what}")
-        )
-        try:
-            return await found
-        finally:
-            if late.active():
-                late.cancel()
+    def pinging(self, account: Account, waiting: Waiting) -> Deferred[Outcome | None]:
+        """Switch a phone on that parks Pings; its life."""
+        phone = Device(account, self.line(account), self.reactor, waiting, Heartbeat(HeartbeatSet.fixed(HEARTBEAT)))
+        return phone.start().addErrback(waiting.over)
 
 
-def _run(*arguments: str, text: str = "") -> str:
-    """Run a command of pushgw as a user would."""
-    command = [sys.executable, "-c", "from gateway.cli import main; main(prog_name='pushgw')", *arguments]
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        raise DemoFailed(f"pushgw {' '.join(arguments)}: {done.stderr or done.stdout}")
-    return done.stdout
+async def _opening(cast: Cast) -> Any:
+    """The operator, the gateway and the accounts; the port of the SMSC."""
+    smsc = Smsc(cast.reactor, cast.receive, Terms(accounts={"pushgw": "secret"}, delay=0.2, errors={}, undelivered=()))
+    port = await serverFromString(cast.reactor, LOOPBACK).listen(smsc)
+    settings = SETTINGS.format(port=port.getHost().port)
+    await deferToThread(cast.gateway.make, {"ann": PASSWORD, "bob": PASSWORD}, settings)
+    cast.story.tell("administrator: pushgw init, pushgw user add ann and bob; bob's devices are woken by SMS")
+    listening = await deferToThread(cast.gateway.start)
+    cast.https, cast.smtp = listening["https"][0], listening["smtp"][0]
+    cast.story.tell(f"administrator: twistd -n pushgw is ready, HTTPS {cast.https}, SMTP {cast.smtp}")
+    return port
 
 
-@define(eq=False)
-class Gateway:
-    """A gateway of its own in a folder, run by twistd as an operator would."""
-
-    folder: Path
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def config(self) -> Path:
-        """The configuration file."""
-        return self.folder / "pushgw.toml"
-
-    @property
-    def log(self) -> Path:
-        """Where the gateway's log goes."""
-        return self.folder / "twistd.log"
-
-    def make(self) -> None:
-        """Initialise the folder and the account."""
-        _run(
-            "init",
-            str(self.folder),
-            "--https",
-            "127.0.0.1:8443",
-            "--smtp",
-            "127.0.0.1:2525",
-            "--domain",
-            "demo.example",
-        )
-        _run("user", "add", USER, "--config", str(self.config), "--password-stdin", text=PASSWORD + "\n")
-
-    def start(self) -> dict[str, list[str]]:
-        """Start it on free ports; the addresses by name."""
-        overrides = {
-            "https.listen": f'["{LOOPBACK}"]',
-            "smtp.listen": f'["{LOOPBACK}"]',
-            "admin.listen": f'"{LOOPBACK}"',
-            "direct_push.min_heartbeat": "1",
-            "direct_push.farewell_seconds": "1",
-        }
-        sets = [word for key, value in overrides.items() for word in ("--set", f"{key}={value}")]
-        command = [sys.executable, "-m", "twisted", "pushgw"]
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(  # noqa: S603
-                [*command, "--config", str(self.config), *sets], stdout=log, stderr=subprocess.STDOUT
-            )
-        return self._ready()
-
-    def _ready(self) -> dict[str, list[str]]:
-        socket = GatewaySocket(load(self.config).admin.socket)
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline and self.process is not None and self.process.poll() is None:
-            listening = socket.listening()
-            if "smtp" in listening:
-                return listening
-            time.sleep(0.05)
-        raise DemoFailed(f"the gateway does not start:\n{self.log.read_text()}")
-
-    def wipe(self) -> None:
-        """Ask for a wipe of the phone."""
-        _run("wipe", USER, DEVICE, "--config", str(self.config))
-
-    def stop(self) -> float:
-        """Stop it as systemd would; the seconds that it took."""
-        began = time.monotonic()
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(PATIENCE)
-        return time.monotonic() - began
+async def _bob_registers(cast: Cast) -> Deferred[Any]:
+    cast.texted = TextedDevice(BOB, cast.line(BOB), cast.reactor, cast.bob, coalesce=0.5, schedule=None)
+    life = cast.texted.start().addErrback(cast.bob.over)
+    await cast.bob.next("bob's first Sync", lambda event: isinstance(event, events.FolderSynced))
+    await deferToThread(cast.gateway.command, "sms", "register", BOB.user, BOB.device_id, NUMBER)
+    cast.story.tell(f"administrator: pushgw sms register bob {BOB.device_id} {NUMBER}")
+    return life
 
 
-def _send(address: str, subject: str) -> None:
-    """Deliver a mail by SMTP."""
-    host, _, port = address.rpartition(":")
-    message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = "bob@example.org", f"{USER}@demo.example", subject
-    message.set_content("It rings before you have put the kettle down.\n")
-    with smtplib.SMTP(host, int(port), timeout=PATIENCE) as server:
-        server.send_message(message)
+async def _one_mail(cast: Cast) -> None:
+    """The same mail wakes one phone by Direct Push and the other by SMS."""
+    story = cast.story
+    await cast.ann.next("ann's phone to park", lambda event: isinstance(event, events.Parked))
+    story.tell(f"ann's phone: Ping parked, heartbeat {HEARTBEAT} s")
+    await deferToThread(send_mail, cast.smtp, ["ann", "bob"], f"Good news sent={time.time():.6f}")
+    story.tell("one mail to ann and bob handed over by SMTP (250: it is on the disk)")
+    answer = await cast.ann.next("Status 2", lambda e: isinstance(e, events.PingAnswered) and e.status == 2)
+    story.tell(f"ann's phone: Ping answered with Status 2 after {answer.waited:.3f} s")
+    _told(story, "ann", await cast.ann.next("ann's Sync", lambda event: isinstance(event, events.Woken)))
+    await cast.bob.next("the SMS", lambda event: isinstance(event, events.Texted) and event.news)
+    _told(story, "bob", await cast.bob.next("bob's Sync", lambda event: isinstance(event, events.Woken)))
 
 
-async def _mail(story: Story, waiting: Waiting, smtp: str) -> None:
-    await waiting.next("the phone to park", lambda event: isinstance(event, events.Parked))
-    story.tell(f"phone: Ping parked, heartbeat {HEARTBEAT} s")
-    sent = time.time()
-    await deferToThread(_send, smtp, f"Good news sent={sent:.6f}")
-    story.tell("mail handed over by SMTP (250: it is on the disk)")
-    answer = await waiting.next("Status 2", lambda event: isinstance(event, events.PingAnswered) and event.status == 2)
-    story.tell(
-        f"phone: Ping answered with Status 2 after {answer.waited:.3f} s: folder {', '.join(answer.folders)} changed"
-    )
-    woken = await waiting.next("the Sync", lambda event: isinstance(event, events.Woken))
-    if woken.added != 1:
-        raise DemoFailed(f"the Sync brought {woken.added} mails")
-    story.tell(f"phone: Sync brought the mail; from sending to here {woken.latency * 1000:.0f} ms")
+def _told(story: Story, name: str, woken: events.Woken) -> None:
+    if woken.added != 1 or woken.latency is None:
+        raise DemoFailed(f"{name}'s Sync brought {woken.added} mails")
+    story.tell(f"{name}'s phone: Sync brought the mail; from sending to here {woken.latency * 1000:.0f} ms")
 
 
-async def _expiry(story: Story, waiting: Waiting) -> None:
-    await waiting.next("the phone to park again", lambda event: isinstance(event, events.Parked))
-    story.tell("phone: next Ping parked; now nothing happens for a while")
-    answer = await waiting.next("Status 1", lambda event: isinstance(event, events.PingAnswered))
+async def _expiry(cast: Cast) -> None:
+    await cast.ann.next("ann's phone to park again", lambda event: isinstance(event, events.Parked))
+    cast.story.tell("ann's phone: next Ping parked; now nothing happens for a while")
+    answer = await cast.ann.next("Status 1", lambda event: isinstance(event, events.PingAnswered))
     if answer.status != 1:
         raise DemoFailed(f"the Ping was answered with Status {answer.status}")
-    story.tell(f"phone: heartbeat over after {answer.waited:.3f} s, Status 1")
+    cast.story.tell(f"ann's phone: heartbeat over after {answer.waited:.3f} s, Status 1")
 
 
-async def _wipe(story: Story, waiting: Waiting, gateway: Gateway, life: Deferred[Outcome | None]) -> None:
-    await waiting.next("the phone to park again", lambda event: isinstance(event, events.Parked))
-    await deferToThread(gateway.wipe)
-    story.tell("operator: pushgw wipe; the parked Ping ends")
-    await waiting.next("the wipe", lambda event: isinstance(event, events.Erased))
+async def _moved(cast: Cast, life: Deferred[Any]) -> Deferred[Outcome | None]:
+    """The second user moves over to Direct Push."""
+    story, waiting = cast.story, Waiting(cast.reactor)
+    assert cast.texted is not None
+    cast.texted.stop()
+    await life
+    await deferToThread(cast.gateway.command, "mode", "bob", "direct-push")
+    story.tell("administrator: pushgw mode bob direct-push")
+    moved = cast.pinging(BOB, waiting)
+    await waiting.next("bob's phone to park", lambda event: isinstance(event, events.Parked))
+    await deferToThread(send_mail, cast.smtp, ["bob"], f"Better news sent={time.time():.6f}")
+    await waiting.next("Status 2", lambda e: isinstance(e, events.PingAnswered) and e.status == 2)
+    story.tell("bob's phone: the next mail comes by Direct Push, and no SMS is paid for")
+    return moved
+
+
+async def _wipe(cast: Cast, life: Deferred[Outcome | None]) -> None:
+    await cast.ann.next("ann's phone to park again", lambda event: isinstance(event, events.Parked))
+    await deferToThread(cast.gateway.command, "wipe", ANN.user, ANN.device_id)
+    cast.story.tell("administrator: pushgw wipe; the parked Ping ends")
+    await cast.ann.next("the wipe", lambda event: isinstance(event, events.Erased))
     if await life is not Outcome.WIPED:
         raise DemoFailed("the phone lives on")
-    story.tell("phone: fetched the wipe, acknowledged it and erased itself")
+    cast.story.tell("ann's phone: fetched the wipe, acknowledged it and erased itself")
 
 
-async def _story(reactor: Any, story: Story, gateway: Gateway) -> None:
-    await deferToThread(gateway.make)
-    story.tell(f"operator: pushgw init, pushgw user add {USER}")
-    listening = await deferToThread(gateway.start)
-    https, smtp = listening["https"][0], listening["smtp"][0]
-    story.tell(f"operator: twistd -n pushgw is ready, HTTPS {https}, SMTP {smtp}")
-    account, waiting = Account(USER, PASSWORD, DEVICE), Waiting(reactor)
-    trust = Trust([Certificate.loadPEM((gateway.folder / "certificate.pem").read_bytes())])
-    agent = Connections(Route(reactor, trust)).agent
-    line = HTTPLine(account, f"https://{https}/Microsoft-Server-ActiveSync", agent, reactor)
-    phone = Device(account, line, reactor, waiting, Heartbeat(HeartbeatSet.fixed(HEARTBEAT)))
-    life = phone.start().addErrback(waiting.over)
-    connected = await waiting.next("OPTIONS", lambda event: isinstance(event, events.Connected))
-    story.tell(f"phone: OPTIONS, speaks {connected.version}; FolderSync, first Sync")
-    await _mail(story, waiting, smtp)
-    await _expiry(story, waiting)
-    await _wipe(story, waiting, gateway, life)
-    line.close()
-    await deferLater(reactor, 0.1)
+async def _story(cast: Cast) -> None:
+    port = await _opening(cast)
+    life = cast.pinging(ANN, cast.ann)
+    connected = await cast.ann.next("OPTIONS", lambda event: isinstance(event, events.Connected))
+    cast.story.tell(f"ann's phone: OPTIONS, speaks {connected.version}; FolderSync, first Sync")
+    texted = await _bob_registers(cast)
+    await _one_mail(cast)
+    await _expiry(cast)
+    await _moved(cast, texted)
+    await _wipe(cast, life)
+    for connections in cast.connections:
+        await connections.close()
+    await port.stopListening()
+    await deferLater(cast.reactor, 0.1)
+
+
+def _rehearse(story: Story) -> None:
+    """What such a move would do to a small fleet, on paper."""
+    PAGE.parent.mkdir(exist_ok=True)
+    run_pushgw("rehearse", "--users", "4", "--days", "2", "--seed", "demo", "--html", str(PAGE))
+    story.tell(f"administrator: pushgw rehearse: what each mode would do to a small fleet is drawn in {PAGE}")
 
 
 @click.command()
@@ -254,7 +192,7 @@ def demo() -> None:
 
         async def play(reactor: Any) -> None:
             try:
-                await _story(reactor, story, gateway)
+                await _story(Cast(reactor, story, gateway))
             except DemoFailed as error:
                 failed.append(str(error))
 
@@ -264,7 +202,8 @@ def demo() -> None:
             pass
         finally:
             seconds = gateway.stop()
-        story.tell(f"operator: SIGTERM, the gateway is gone after {seconds:.1f} s")
+        story.tell(f"administrator: SIGTERM, the gateway is gone after {seconds:.1f} s")
     if failed:
         raise click.ClickException(failed[0])
-    click.echo("\nThat was Direct Push. Your own: pushgw init DIR, then what it tells you; see docs/tutorial.md.")
+    _rehearse(story)
+    click.echo("\nThat was pushgw. Your own: pushgw init DIR, then what it tells you; see docs/tutorial.md.")
