@@ -10,7 +10,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
-SYSTEM_PACKAGES := libwbxml2-utils postgresql openssl curl
+SYSTEM_PACKAGES := libwbxml2-utils postgresql openssl curl postfix sasl2-bin
 
 .DELETE_ON_ERROR:
 .PHONY: demo test bench lint docs wheel install system clean
@@ -50,7 +50,8 @@ $(INSTALLED): setup.cfg pyproject.toml
 	$(RUN) -c 'from twisted.plugin import IPlugin, getPlugins; list(getPlugins(IPlugin))'
 	touch $(INSTALLED)
 
-# What is missing is installed where that is possible; otherwise the tests that need it are skipped.
+# What is missing is installed where that is possible; otherwise the tests that need it are skipped. Postfix gets no
+# configuration, and so is not started, and takes the place of no other mail server: the tests run their own.
 system:
 	@missing=; \
 	for package in $(SYSTEM_PACKAGES); do \
@@ -59,8 +60,9 @@ system:
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "Installing$$missing"; \
+	    echo "postfix postfix/main_mailer_type select No configuration" | debconf-set-selections; \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-	        apt-get install -qq --yes --no-install-recommends $$missing >/dev/null && exit 0; \
+	        apt-get install -qq --yes --no-remove --no-install-recommends $$missing >/dev/null && exit 0; \
 	fi; \
 	echo "Not installed, tests that need it are skipped:$$missing"
 
