@@ -22,13 +22,16 @@ from tests.functional.running import PATIENCE, _prepared, until
 
 MASTER = Path("/usr/lib/postfix/sbin/master")
 SINK = shutil.which("smtp-sink", path="/usr/sbin:/usr/bin")
-SASLPASSWD = shutil.which("saslpasswd2", path="/usr/sbin:/usr/bin")
+DB_LOAD = shutil.which("db5.3_load", path="/usr/bin")
+PLAIN = [*Path("/usr/lib").glob("*/sasl2/libplain.so*")]
 USER, PASSWORD = "gateway", "open sesame"
 NAME = "mx.example.net"
 
 NO_SINK = None if SINK else "smtp-sink is not installed (Debian: postfix)"
 NO_POSTFIX = None if MASTER.exists() and os.geteuid() == 0 else "Postfix is not installed, or needs root to start"
-NO_SASL = NO_POSTFIX or (None if SASLPASSWD else "saslpasswd2 is not installed (Debian: sasl2-bin)")
+NO_SASL = NO_POSTFIX or (
+    None if DB_LOAD and PLAIN else "Cyrus SASL is not installed (Debian: libsasl2-modules, db5.3-util)"
+)
 
 _SERVICES = """\
 cleanup unix n - n - 0 cleanup
@@ -193,11 +196,10 @@ class Postfix:
 
     def make_login(self) -> None:
         """Have it want a user name and a password, and let nobody in by address."""
-        assert SASLPASSWD is not None
+        assert DB_LOAD is not None
         store = self.folder / "config/sasl/users"
-        subprocess.run(
-            [SASLPASSWD, "-c", "-p", "-f", str(store), "-u", NAME, USER], input=PASSWORD.encode(), check=True
-        )
+        entry = f"{USER}\\00{NAME}\\00userPassword\n{PASSWORD}\n"
+        subprocess.run([DB_LOAD, "-T", "-t", "hash", str(store)], input=entry.encode(), check=True)
         shutil.chown(store, "postfix")
         (self.folder / "config/sasl/smtpd.conf").write_text(
             f"pwcheck_method: auxprop\nauxprop_plugin: sasldb\nmech_list: PLAIN LOGIN\nsasldb_path: {store}\n"
