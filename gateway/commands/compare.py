@@ -12,7 +12,7 @@ import click
 from gateway.commands.options import config_option, read_config
 from gateway.commands.rehearse import deliver
 from gateway.config import Config
-from gateway.model import Device, DeviceKey
+from gateway.model import DeviceKey
 from gateway.rehearsal.comparing import Compared, Tracks, Waits, compare
 from gateway.rehearsal.comparison import Comparison, as_json, document
 from gateway.rehearsal.criteria import Criteria
@@ -85,26 +85,30 @@ def compare_users(
     """Compare for the devices of these users, or of all if none is named, from a time on."""
     found: list[tuple[Compared, Waits]] = []
     chosen = {user.lower() for user in users}
-    for device in result(store.devices(None)):
-        if chosen and device.key.user.lower() not in chosen:
-            continue
-        one = _device(store, device, price, criteria, since)
+    known = {device.key: device.heartbeat for device in result(store.devices(None))}
+    keys = {*known, *(line.key for line in result(store.triggers.lines(None)))}
+    for key in sorted(key for key in keys if not chosen or key.user.lower() in chosen):
+        one = _device(store, key, known.get(key), price, criteria, since)
         if one is not None:
             found.append(one)
     return Comparison([one for one, _ in found], [waits for _, waits in found], criteria)
 
 
 def _device(
-    store: Store, device: Device, price: Mapping[str, float], criteria: Criteria, since: float
+    store: Store,
+    key: DeviceKey,
+    heartbeat: int | None,
+    price: Mapping[str, float],
+    criteria: Criteria,
+    since: float,
 ) -> tuple[Compared, Waits] | None:
     """One device, if its trace has changes."""
-    key = device.key
     letters = result(store.outbox.letters(key.user, key.device, LETTERS))
     tracks = Tracks({letter.id: letter.state for letter in letters})
     tracks.read(hop for hop in _hops(store, key) if hop.at >= since)
     if not tracks.tracks:
         return None
-    return compare(key.user, key.device, tracks, price, criteria, device.heartbeat)
+    return compare(key.user, key.device, tracks, price, criteria, heartbeat)
 
 
 def _hops(store: Store, key: DeviceKey) -> Iterator[Hop]:

@@ -143,7 +143,7 @@ def rehearse(**options: Any) -> None:
         _record(config, options["record"], options["past"])
         return
     plan = _plan(options, config)
-    outcome = Rehearsal(plan, Meter(sys.stderr.isatty())).play()
+    outcome = Rehearsal(plan, Meter(sys.stderr.isatty(), partial(click.echo, nl=False, err=True))).play()
     deliver(
         lambda pictures: document(outcome, pictures), lambda: as_json(outcome), options["as_json_to"], options["html"]
     )
@@ -230,9 +230,10 @@ def _terms(options: dict[str, Any], config: Config | None) -> Terms:
 
 @define(eq=False)
 class Meter:
-    """Shows on standard error how far a rehearsal is; one line a version where that is no terminal."""
+    """Shows how far a rehearsal is; one line a version where that is no terminal. C{write} takes text."""
 
     terminal: bool
+    write: Callable[[str], object]
     _began: float = field(init=False, factory=time.monotonic)
     _shown: str = field(init=False, default="")
 
@@ -244,10 +245,10 @@ class Meter:
             far = f"{progress.done:,.0f} of {progress.whole:,.0f} device-days"
             text = f"{progress.version.value}: {far}, {left:.0f} s left"
             end = progress.done >= progress.whole
-            click.echo(f"\r{text:<70}" + ("\n" if end else ""), nl=False, err=True)
+            self.write(f"\r{text:<70}" + ("\n" if end else ""))
         elif progress.version.value != self._shown:
             self._shown = progress.version.value
-            click.echo(f"{self._shown} ({progress.whole:,.0f} device-days in all)", err=True)
+            self.write(f"{self._shown} ({progress.whole:,.0f} device-days in all)\n")
 
 
 def deliver(made: Callable[[bool], Document], data: Callable[[], Any], json_to: Path | None, html: Path | None) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from gateway.rehearsal.document import duration
+
 
 @frozen
 class Move:
@@ -34,7 +36,7 @@ class Criteria:
         if changes < self.changes:
             why.append(f"only {changes} changes")
         if p95 > self.p95:
-            why.append(f"p95 {p95:.0f} s")
+            why.append(f"p95 {duration(p95)}")
         if late > self.late_most * changes:
             why.append(f"{late} late")
         if never:
