@@ -75,6 +75,8 @@ class Pump:
     most: int = MOST
     trouble: str = field(init=False, default="")
     """Why there is no connection; empty if the last attempt went well."""
+    refused: bool = field(init=False, default=False)
+    """Whether that is because the server does not let us in."""
     _outcomes: list[tuple[Letter, Outcome]] = field(init=False, factory=list)
     _troubles: int = field(init=False, default=0)
     _running: Deferred[None] | None = field(init=False, default=None)
@@ -181,12 +183,14 @@ class Pump:
         try:
             result = await self.sender.send(mail)
         except Unreachable as why:
+            self.refused = why.refused
             return (None if self._stopped else self._unoffered(letter, str(why))), str(why)
         except CancelledError:
             raise
         except Exception:
             self.log.failure("letter {id} could not be sent", id=letter.id)
             return self._later(letter, "it could not be sent, the log says why"), ""
+        self.refused = False
         if not result.broken:
             self._connected()
         if result.fate is Fate.TAKEN:

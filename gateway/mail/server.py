@@ -153,4 +153,11 @@ class Result:
 
 
 class Unreachable(Exception):
-    """There is no connection over which mail can be sent, and the mail is not to blame; the message says why."""
+    """There is no connection over which mail can be sent, and the mail is not to blame; the message says why.
+
+    C{refused}: the server answers, and does not let us in.
+    """
+
+    def __init__(self, why: str, refused: bool = False) -> None:
+        super().__init__(why)
+        self.refused = refused

@@ -18,6 +18,10 @@ _ADDRESS = re.compile(r"[!-;=?-~]{1,320}")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
+class NotLetIn(Broken):
+    """The server does not want us, or not with this user name and password."""
+
+
 def wire_form(content: bytes) -> bytes:
     """A message as it goes over the wire after DATA, but for the dot at its end: lines end with CR LF, and a dot at
     the beginning of a line is doubled (RFC 5321 4.5.2)."""
@@ -49,7 +53,8 @@ class Session(Conversation):
         try:
             greeting = await self._answer(self.server.timeouts.command)
             if greeting.code != 220:
-                raise Broken(f"the server does not want us: {greeting.code} {greeting.text}")
+                fault = NotLetIn if greeting.code >= 500 else Broken
+                raise fault(f"the server does not want us: {greeting.code} {greeting.text}")
             await self._hello()
             if self.server.security is Security.STARTTLS:
                 await self._start_tls()
@@ -58,7 +63,7 @@ class Session(Conversation):
         except Broken as broken:
             if self.usable:
                 self.leave()
-            raise Unreachable(f"{self.server.name}: {broken}") from None
+            raise Unreachable(f"{self.server.name}: {broken}", isinstance(broken, NotLetIn)) from None
 
     async def _hello(self) -> None:
         self.offers = {}
@@ -102,7 +107,8 @@ class Session(Conversation):
         else:
             raise Broken("the server takes the password in none of the ways PLAIN and LOGIN")
         if answer.code != 235:
-            raise Broken(f"the server does not take user name and password: {answer.code} {answer.text}")
+            fault = NotLetIn if answer.code >= 500 else Broken
+            raise fault(f"the server does not take user name and password: {answer.code} {answer.text}")
 
     # Mails.
 

@@ -139,7 +139,7 @@ class Centre:
 
     C{name} is for logs; C{trouble} says why the last bind was lost or could not be made, empty if all is well;
     C{suspect_until}: it has taken submits without answering, and is the last choice until then, or until it has
-    answered one.
+    answered one; C{refused}: it has refused the account, and has taken no bind since.
     """
 
     log = Logger()
@@ -154,7 +154,7 @@ class Centre:
     suspect_until: float = field(default=0.0, init=False)
     last_used: float = field(default=0.0, init=False)
     bound: list[Session] = field(factory=list, init=False)
-    _refused: bool = field(default=False, init=False)
+    refused: bool = field(default=False, init=False)
     _kept: list[_KeptBind] = field(factory=list, init=False)
 
     @property
@@ -206,7 +206,7 @@ class Centre:
         """A bind is there."""
         self.bound.append(session)
         self.trouble = ""
-        self._refused = False
+        self.refused = False
         self.log.info(
             "{name}: {command}, interface version {version}",
             name=self.name,
@@ -217,8 +217,8 @@ class Centre:
 
     def refuse(self, status: int) -> None:
         """The account was refused; told once for all binds."""
-        if not self._refused:
-            self._refused = True
+        if not self.refused:
+            self.refused = True
             self.user.refused(self, status)
 
     def lost(self, session: Session | None, why: str) -> None:

@@ -33,7 +33,11 @@ class IOperatorUser(Interface):
 
 @frozen
 class CentreState:
-    """How an SMSC does: binds that are there and that should be, and why one is not, in words."""
+    """How an SMSC does: binds that are there and that should be, and why one is not, in words.
+
+    C{refused}: it does not let the account in, or takes nothing from it; C{throttled}: it has said lately that it was
+    sent too much.
+    """
 
     name: str
     running: bool
@@ -41,6 +45,8 @@ class CentreState:
     bound: int
     wanted: int
     trouble: str
+    refused: bool = False
+    throttled: bool = False
 
 
 @implementer(ICentreUser)
@@ -127,13 +133,16 @@ class Operator:
 
     def states(self) -> list[CentreState]:
         """How the SMSCs do."""
-        wanted = len(commands(self.settings.binding)) * self.settings.binds
-        return [
-            CentreState(
-                one.name, one.running, one is self.used, len(one.bound), wanted if one.running else 0, one.trouble
-            )
-            for one in self.centres
-        ]
+        return [self._state(one) for one in self.centres]
+
+    def _state(self, centre: Centre) -> CentreState:
+        used = centre is self.used
+        wanted = len(commands(self.settings.binding)) * self.settings.binds if centre.running else 0
+        trouble, refused = centre.trouble, centre.refused
+        if used and self._clock.seconds() < self._barred_until:
+            trouble, refused = f"it takes nothing from the account: {self.barred}", True
+        throttled = used and self.rate.throttled_lately
+        return CentreState(centre.name, centre.running, used, len(centre.bound), wanted, trouble, refused, throttled)
 
     # ICentreUser.
 

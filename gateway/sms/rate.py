@@ -16,6 +16,8 @@ LEAST: Final = 0.1
 BUSY, FULL = 80, 90
 """The congestion state (0 to 99) from which on the rate does not grow, and from which on it is halved."""
 UNLIMITED: Final = 100_000.0
+LATELY: Final = 60.0
+"""Seconds for which it is remembered that the SMSC said that it is too much."""
 
 
 @define(eq=False)
@@ -65,6 +67,11 @@ class Rate:
         self.now = max(LEAST, (measured if self.now == inf else self.now) / 2)
         self._halved = self._grown = now
         self._tokens = min(self._tokens, self._burst())
+
+    @property
+    def throttled_lately(self) -> bool:
+        """Whether the SMSC has said so not long ago."""
+        return self._clock.seconds() - self._halved < LATELY
 
     def congested(self, state: int) -> None:
         """The SMSC has said how congested it is, from 0 to 99."""

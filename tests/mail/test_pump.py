@@ -272,6 +272,15 @@ class RouteTests(PumpCase):
         self.pump.kick()
         self.assertEqual(self.clock.getDelayedCalls()[0].getTime() - self.clock.seconds(), 5)
 
+    def test_refused(self) -> None:
+        """It is told whether the server does not let us in, until it does, or cannot be reached."""
+        self.put(*[LETTER] * 2)
+        self.hand.answers = [Unreachable("535 no", True), GONE, Unreachable("535 no", True), TAKEN, TAKEN]
+        self.pump.start()
+        for seconds, refused in ((0, True), (5, False), (15, True), (60, False)):
+            self.clock.advance(seconds)
+            self.assertIs(self.pump.refused, refused)
+
     def test_tooLong(self) -> None:
         """Letters that wait too long for a connection are given up."""
         self.put(LETTER, evolve(LETTER, expires=EPOCH + 100))

@@ -205,7 +205,18 @@ class ConversationTests(SubmissionCase):
         self.dial.greets(*ALL)
         self.dial.says("535 5.7.8 no")
         self.clock.advance(5)
-        self.assertIn("535 5.7.8 no", str(self.failureResultOf(done, Unreachable).value))
+        why = self.failureResultOf(done, Unreachable).value
+        self.assertIn("535 5.7.8 no", str(why))
+        self.assertTrue(why.refused)
+
+    def test_notNow(self) -> None:
+        """A server that is not ready, or that cannot check the password now, has not refused us."""
+        for lines in (("421 later",), ("220 hello", "250-mail", "250 AUTH PLAIN", "454 4.7.0 later")):
+            self.make(login=LOGIN, clear_login=True)
+            done = Deferred.fromCoroutine(self.submission.check())
+            self.dial.says(*lines)
+            self.clock.advance(5)
+            self.assertFalse(self.failureResultOf(done, Unreachable).value.refused)
 
 
 class FateTests(SubmissionCase):

@@ -54,6 +54,16 @@ class RateTests(SynchronousTestCase):
             self.assertEqual(rate.wait(), 0)
             rate.take()
 
+    def test_lately(self) -> None:
+        """It is remembered for a while that it was too much."""
+        rate = Rate(self.clock, 80)
+        self.assertFalse(rate.throttled_lately)
+        rate.throttled()
+        self.clock.advance(59)
+        self.assertTrue(rate.throttled_lately)
+        self.clock.advance(1)
+        self.assertFalse(rate.throttled_lately)
+
     def test_halves(self) -> None:
         """Throttling halves the rate, once for all answers of one second, and not below a floor."""
         rate = Rate(self.clock, 80)
