@@ -65,6 +65,7 @@ class Control:
             "/unregister": self._unregister,
             "/trace": self._trace,
             "/outbox": self._outbox,
+            "/doctor": self._doctor,
             "/status": self._status,
             "/reload": self._reload,
         }.items():
@@ -143,6 +144,10 @@ class Control:
         given = _fields(request)
         most = _number(given, "most", 100)
         return await self.orders.records.letters(given.get("user"), given.get("device"), most)
+
+    async def _doctor(self, request: Request) -> Any:
+        given = _fields(request, "user")
+        return [facts.row() for facts in await self.orders.examination.facts(given["user"], given.get("device", ""))]
 
     async def _status(self, request: Request) -> Any:
         return self.status()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
-from types import MappingProxyType
-from typing import Any
 
-from attrs import asdict, field, frozen
+from attrs import asdict, frozen
 
+from gateway.admin.facts import Facts
 from gateway.model import Mode
 
 
@@ -34,77 +33,14 @@ class Finding:
         return {**asdict(self), "health": self.health.value}
 
 
-@frozen
-class Certificate:
-    """What a listener shows: its names, and from when until when it holds (seconds since the epoch)."""
-
-    names: tuple[str, ...]
-    begins: float
-    ends: float
-
-
-@frozen
-class Bind:
-    """How an operator's connection stands: C{route}, whether it is up, and the last trouble in words.
-
-    C{refused}: the SMSC or relay does not let us in; C{throttled}: it took less than we wanted lately.
-    """
-
-    route: str
-    up: bool
-    trouble: str = ""
-    refused: bool = False
-    throttled: bool = False
-
-
-@frozen
-class Facts:
-    """What is known when the doctor is called; times in seconds since the epoch, spans in seconds.
-
-    C{probe} is why the HTTPS door could not be reached from this host (empty: it was), C{server_name} the configured
-    name. C{cuts}: after how many seconds the last parks of the device lost their connection, newest first, up to the
-    last one that was answered. C{unwatched}: folders that the kernel does not watch; C{missing}: folders that the
-    device wants watched and that are not there. C{waiting}: per route the seconds that the oldest letter waits.
-    C{refusal}: what the other side said of the last letter of this device, if it was refused for good.
-    """
-
-    user: str
-    now: float
-    running: bool = True
-    account: bool = True
-    locked_out: float = 0.0
-    listening: bool = True
-    probe: str = ""
-    server_name: str = ""
-    certificate: Certificate | None = None
-    device: Mapping[str, Any] | None = None
-    devices: Sequence[str] = ()
-    mode: Mode = Mode.DIRECT_PUSH
-    mode_from: str = "the default"
-    push_enabled: bool = True
-    sms_enabled: bool = True
-    store: str = ""
-    newest: float = 0.0
-    watch_limit: int = 0
-    unwatched: int = 0
-    missing: Sequence[str] = ()
-    cuts: Sequence[float] = ()
-    heartbeat_alarm: float = 0.0
-    line: Mapping[str, Any] | None = None
-    route: str = ""
-    binds: Sequence[Bind] = ()
-    waiting: Mapping[str, float] = field(factory=lambda: MappingProxyType({}))
-    refusal: str = ""
-    receipt: str = ""
-    late: float = 0.0
-
-
 #: A clock that is this far behind what was written down with it is wrong.
 CLOCK_SLACK = 120.0
 #: So long may a letter wait for its operator.
 STUCK = 600.0
 #: So many lost connections in a row are no accident.
 CUTS = 3
+#: Connections lasted alike if they differ by no more than these seconds, or this share of the longest.
+ALIKE_SECONDS, ALIKE = 15.0, 0.1
 #: A certificate that ends this soon is worth a word.
 SOON = 14 * 86400.0
 
@@ -112,32 +48,31 @@ Check = Callable[[Facts], Iterator[Finding]]
 
 
 def examine(facts: Facts) -> list[Finding]:
-    """All hops of the user's chain in order; the first broken one is what to mend first."""
-    checks: list[Check] = [_gateway, _clock, _store, _account, _mode, _source, _door, _certificate, _device]
+    """All hops of the user's chain in order; the first broken one is what to mend first.
+
+    Of a gateway that does not run, and of a store that cannot be read, only what is known all the same is told.
+    """
+    return [finding for check in _checks(facts) for finding in check(facts)]
+
+
+def _checks(facts: Facts) -> list[Check]:
+    if not facts.readable:
+        return [_gateway, _store]
+    live = facts.running
+    checks: list[Check] = [_gateway, _clock, _store, _account, _mode]
+    checks += [_source, _door, _certificate] if live else []
+    checks.append(_device)
     if facts.device is not None:
-        if _pushes(facts):
-            checks += [_folders, _parks]
-        if _knocks(facts):
-            checks += [_line, _operator, _queue, _delivery]
-    found: list[Finding] = []
-    for check in checks:
-        found.extend(check(facts))
-        if check is _gateway and not facts.running:
-            break
-    return found
+        if facts.pushes:
+            checks += [_folders, _parks] if live else [_folders]
+        if facts.knocks:
+            checks += [_line, _operator, _queue, _delivery] if live else [_line, _delivery]
+    return checks
 
 
 def first_broken(findings: Iterable[Finding]) -> Finding | None:
     """The hop to mend first, or C{None} if the chain is whole."""
     return next((one for one in findings if one.health is Health.BROKEN), None)
-
-
-def _pushes(facts: Facts) -> bool:
-    return facts.mode in (Mode.DIRECT_PUSH, Mode.BOTH, Mode.AUTO)
-
-
-def _knocks(facts: Facts) -> bool:
-    return facts.mode in (Mode.SMS, Mode.BOTH) or (facts.mode is Mode.AUTO and facts.line is not None)
 
 
 def _good(hop: str, text: str) -> Finding:
@@ -211,19 +146,32 @@ def _account(facts: Facts) -> Iterator[Finding]:
 
 def _mode(facts: Facts) -> Iterator[Finding]:
     where = f"mode {facts.mode.value} (from {facts.mode_from})"
-    turn_on = f"pushgw mode {facts.user} direct-push, or another mode"
     if facts.mode is Mode.OFF:
-        yield _broken("mode", f"{where}: nothing tells the devices of a change", turn_on)
-    elif facts.mode is Mode.DIRECT_PUSH and not facts.push_enabled:
-        yield _broken("mode", f"{where}, but Direct Push is switched off", "Set direct_push.enabled = true and reload")
-    elif facts.mode is Mode.SMS and not facts.sms_enabled:
-        yield _broken("mode", f"{where}, but triggers are switched off", "Set sms.enabled = true and reload")
-    else:
+        remedy = f"pushgw mode {facts.user} direct-push, or another mode"
+        yield _broken("mode", f"{where}: nothing tells the devices of a change", remedy)
+    elif facts.pushes or facts.knocks:
         yield _good("mode", where)
+    else:
+        off = {} if facts.push_enabled or facts.mode is Mode.SMS else {"Direct Push": "direct_push.enabled = true"}
+        off |= {} if facts.sms_enabled or facts.mode is Mode.DIRECT_PUSH else {"SMS": "sms.enabled = true"}
+        names, options = " and ".join(off), " or ".join(off.values())
+        yield _broken("mode", f"{where}, but switched off for everybody: {names}", f"Set {options} and reload")
 
 
 def _source(facts: Facts) -> Iterator[Finding]:
-    if facts.unwatched:
+    if not facts.mailbox:
+        yield _broken(
+            "folder watch",
+            f"{facts.user} has no mail directory with an Inbox",
+            "See whether the disk with data.folder/mail is mounted; a new mailbox wants cur, new and tmp",
+        )
+    elif facts.unwatched and not facts.watch_limit:
+        yield _broken(
+            "folder watch",
+            "inotify cannot be had: changes are noticed late, by looking at the times of directories",
+            "sysctl fs.inotify.max_user_instances=1024, a line of that in /etc/sysctl.d/, and restart the gateway",
+        )
+    elif facts.unwatched:
         yield _broken(
             "folder watch",
             f"{facts.unwatched} folders are not watched by the kernel: its limit of {facts.watch_limit} is reached;"
@@ -290,6 +238,12 @@ def _device(facts: Facts) -> Iterator[Finding]:
             f"no such device of {facts.user} has ever come{others}",
             "See that server name, user and password on the phone are right; every request has a line in the log",
         )
+    elif not facts.device.get("first_seen"):
+        yield _broken(
+            "device",
+            "it is registered, and has never come",
+            "Set the account up on the phone; if it is, see that the device id is that in the log of its requests",
+        )
     elif not facts.device.get("last_sync"):
         yield _broken(
             "device",
@@ -303,7 +257,8 @@ def _device(facts: Facts) -> Iterator[Finding]:
 def _folders(facts: Facts) -> Iterator[Finding]:
     device = facts.device or {}
     if not device.get("folders"):
-        yield _broken(
+        find = _note if facts.falls_back else _broken
+        yield find(
             "watched folders",
             "the device has never sent a Ping that was accepted",
             "Choose push (not manual, nor every N minutes) in the mail settings of the phone",
@@ -321,13 +276,7 @@ def _folders(facts: Facts) -> Iterator[Finding]:
 def _parks(facts: Facts) -> Iterator[Finding]:
     device = facts.device or {}
     if len(facts.cuts) >= CUTS:
-        shortest, longest = min(facts.cuts[:CUTS]), max(facts.cuts[:CUTS])
-        yield _broken(
-            "parked requests",
-            f"the last {len(facts.cuts)} lost their connection after {span(shortest)} to {span(longest)}",
-            "Something on the way cuts idle connections: raise the idle time-out of firewall, proxy or load balancer"
-            " to 30 minutes",
-        )
+        yield _cut(facts)
     elif facts.heartbeat_alarm:
         yield _note(
             "parked requests",
@@ -340,6 +289,21 @@ def _parks(facts: Facts) -> Iterator[Finding]:
         ago = f", the last Ping came {span(facts.now - device['last_ping'])} ago" if device.get("last_ping") else ""
         remedy = "The phone is off, without a network, or saves its battery; its next Ping is answered at once"
         yield _note("parked requests", f"none is parked now{ago}", remedy)
+
+
+def _cut(facts: Facts) -> Finding:
+    """Connections that last alike are cut by a rule, others by chance."""
+    shortest, longest = min(facts.cuts[:CUTS]), max(facts.cuts[:CUTS])
+    text = f"the last {len(facts.cuts)} lost their connection after {span(shortest)}"
+    if longest - shortest > max(ALIKE_SECONDS, ALIKE * longest):
+        remedy = (
+            "The phone has a bad network, or goes from one to another; if all phones have this, look at the firewall"
+        )
+        return _note("parked requests", f"{text} to {span(longest)}", remedy)
+    text += f" to {span(longest)}" if span(longest) != span(shortest) else ""
+    remedy = "Something on the way cuts idle connections: raise the idle time-out of firewall, proxy or load balancer"
+    find = _note if facts.falls_back else _broken
+    return find("parked requests", text, f"{remedy} to 30 minutes")
 
 
 def _line(facts: Facts) -> Iterator[Finding]:
@@ -370,7 +334,11 @@ def _operator(facts: Facts) -> Iterator[Finding]:
                 "See system_id, password and system_type (or user and password of the relay) with the operator",
             )
             return
-    if binds and not up:
+    if not facts.route:
+        return
+    if not binds:
+        yield _broken("operator", f"the gateway that runs has nothing that sends by {facts.route}", "pushgw reload")
+    elif not up:
         yield _broken(
             "operator",
             f"{facts.route} cannot be reached: {binds[0].trouble or 'no connection'}",
@@ -382,11 +350,13 @@ def _operator(facts: Facts) -> Iterator[Finding]:
             f"{facts.route} takes fewer messages than there are (throttled)",
             "Lower operators.NAME.rate to what was agreed, or agree on more",
         )
-    elif up:
+    else:
         yield _good("operator", f"{len(up)} of {len(binds)} binds are up")
 
 
 def _queue(facts: Facts) -> Iterator[Finding]:
+    if not facts.route:
+        return
     waits = facts.waiting.get(facts.route, 0.0)
     if waits > STUCK:
         yield _broken(
@@ -404,6 +374,12 @@ def _delivery(facts: Facts) -> Iterator[Finding]:
             "delivery",
             f"the last trigger was refused: {facts.refusal}",
             "See the number (E.164 with its plus sign), and operators.NAME for prefixes, TON and NPI",
+        )
+    elif not facts.delivered:
+        yield _broken(
+            "delivery",
+            f"the last trigger did not reach the phone: {facts.receipt or 'the receipt does not say why'}",
+            "The phone is off, has no network for longer than operators.NAME.validity_seconds, or has another number",
         )
     elif facts.late:
         yield _broken(

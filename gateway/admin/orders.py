@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from gateway.admin.examination import Examination
 from gateway.admin.lines import Lines
 from gateway.admin.modes import Modes
 from gateway.admin.operations import Operations
@@ -12,9 +13,10 @@ from gateway.admin.records import Records
 
 @frozen
 class Orders:
-    """Devices, their modes, their registrations, and what happened to them."""
+    """Devices, their modes, their registrations, what happened to them, and what ails them."""
 
     devices: Operations
     modes: Modes
     lines: Lines
     records: Records
+    examination: Examination

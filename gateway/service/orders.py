@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
+from gateway.admin.examination import Examination, ExaminationTerms
 from gateway.admin.lines import Lines, LineTerms
 from gateway.admin.modes import Modes
 from gateway.admin.operations import Operations
@@ -13,14 +15,24 @@ from gateway.config import Config
 from gateway.core.policy import Policy
 from gateway.core.switchboard import Switchboard
 from gateway.interfaces import IAccounts, IDevices
-from gateway.service.waking import DAY
+from gateway.service.waking import DAY, trigger_route
 from gateway.store import Store
+
+_HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+\.?")
 
 
 def line_terms(config: Config) -> LineTerms:
     """What may be registered."""
     return LineTerms(
         frozenset(config.operators), config.operator_of, config.sms.allow_own_addresses, config.sms.lease_days * DAY
+    )
+
+
+def examination_terms(config: Config) -> ExaminationTerms:
+    """What the doctor goes by; the realm is a name to connect to only if it looks like one."""
+    name = config.https.server_name
+    return ExaminationTerms(
+        name if _HOST.fullmatch(name) else "", lambda line: trigger_route(config, line), config.sms.late_seconds
     )
 
 
@@ -35,11 +47,13 @@ def make_orders(
 ) -> Orders:
     """Orders on a store; C{board} is that of the running gateway, C{devices} what it knows of partnerships."""
     lines = Lines(store.triggers, accounts, line_terms(config), now)
+    operations = Operations(devices, policy, now, board, lines)
     return Orders(
-        Operations(devices, policy, now, board, lines),
+        operations,
         Modes(store.overrides, store.triggers, devices, policy, accounts, now, board, config.sends_sms),
         lines,
         Records(store.trace, store.outbox),
+        Examination(store, operations, policy, accounts, examination_terms(config), now),
     )
 
 
@@ -47,3 +61,4 @@ def apply_orders(orders: Orders, config: Config) -> None:
     """Put a configuration in force that was read anew."""
     orders.lines.terms = line_terms(config)
     orders.modes.sends_sms = config.sends_sms
+    orders.examination.terms = examination_terms(config)

@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.admin.control import Control
+from gateway.admin.facts import Facts
 from gateway.config import Config, Operator
 from gateway.core.switchboard import Switchboard
 from gateway.model import Device, DeviceKey
@@ -93,6 +94,14 @@ class ControlTests(SynchronousTestCase):
         self.assertEqual(self.ask("outbox"), (200, []))
         for body in (b'{"user": "ann", "after": "x"}', b'{"user": "ann", "most": [1]}'):
             self.assertEqual(self.ask("trace", body)[0], 400)
+
+    def test_doctor(self) -> None:
+        """The facts of one device are told, or of all; without a user there are none."""
+        code, rows = self.ask("doctor", b'{"user": "ann", "device": "phone1"}')
+        self.assertEqual((code, [Facts.read(row).user for row in rows]), (200, ["ann"]))
+        self.assertEqual(self.ask("doctor", b'{"user": "ann"}')[1], rows)
+        self.assertIsNone(self.ask("doctor", b'{"user": "ann", "device": "x"}')[1][0]["device"])
+        self.assertEqual(self.ask("doctor")[0], 400)
 
     def test_reload(self) -> None:
         """A reload answers what was wrong, or nothing."""

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from gateway.admin.doctor import Bind, Certificate, Facts, Finding, Health, examine, first_broken, names_fit, span
+from gateway.admin.doctor import Finding, Health, examine, first_broken, names_fit, span
+from gateway.admin.facts import Bind, Certificate, Facts
 from gateway.model import Mode
 
 NOW = 1_800_000_000.0
 DAY = 86400.0
+SEEN = {"first_seen": NOW - DAY, "last_sync": NOW - 60, "folders": [[5, "Email"]], "last_ping": NOW - 30}
 WELL = Facts(
     user="ann",
     now=NOW,
     server_name="mail.example",
     certificate=Certificate(("mail.example",), NOW - DAY, NOW + 90 * DAY),
-    device={"last_sync": NOW - 60, "folders": [[5, "Email"]], "parked_seconds": 30, "last_ping": NOW - 30},
+    device={**SEEN, "parked_seconds": 30},
     mode=Mode.BOTH,
     line={"expires": NOW + DAY},
     route="smpp:acme",
@@ -39,6 +42,14 @@ class DoctorTests(SynchronousTestCase):
         self.assertEqual(found.hop, hop)
         self.assertIn(word, found.text)
         self.assertTrue(found.remedy)
+
+    def assertNote(self, hop: str, word: str, **facts: Any) -> None:
+        """That hop and no other is worth a note that has that word; nothing is broken."""
+        findings = examine(evolve(WELL, **facts))
+        self.assertEqual(
+            [(one.hop, one.health) for one in findings if one.health is not Health.GOOD], [(hop, Health.NOTE)]
+        )
+        self.assertIn(word, next(one.text for one in findings if one.hop == hop))
 
     def test_well(self) -> None:
         """In a whole chain nothing is broken, and every hop is named once."""
@@ -78,10 +89,17 @@ class DoctorTests(SynchronousTestCase):
         self.assertBroken("listener", "nothing listens", listening=False)
 
     def test_notRunning(self) -> None:
-        """Without a gateway that is all there is to say."""
-        findings = examine(evolve(WELL, running=False))
-        self.assertEqual([finding.hop for finding in findings], ["gateway"])
+        """Without a gateway that is what to mend first; what the store knows is told all the same."""
         self.assertBroken("gateway", "no gateway", running=False)
+        hops = [finding.hop for finding in examine(evolve(WELL, running=False))]
+        stored = ["clock", "store", "credentials", "mode", "device", "watched folders", "line", "delivery"]
+        self.assertEqual(hops, ["gateway", *stored])
+
+    def test_storeUnreadable(self) -> None:
+        """Of a store that does not answer nothing more is said than that."""
+        self.assertBroken("store", "refused", store="connection refused", readable=False)
+        found = examine(evolve(WELL, store="connection refused", readable=False, device=None))
+        self.assertEqual([finding.hop for finding in found], ["gateway", "store"])
 
     def test_wrongPasswordAtTheOperator(self) -> None:
         """An operator that does not let us in is named with its own words."""
@@ -127,17 +145,29 @@ class DoctorTests(SynchronousTestCase):
         self.assertBroken("mode", "group staff", mode=Mode.OFF, mode_from="group staff")
 
     def test_switchedOff(self) -> None:
-        """A mechanism that is switched off for everybody is named."""
-        self.assertBroken("mode", "switched off", mode=Mode.DIRECT_PUSH, push_enabled=False)
-        self.assertBroken("mode", "switched off", mode=Mode.SMS, sms_enabled=False)
+        """What is switched off for everybody is named, if nothing else tells the device."""
+        off: dict[str, bool] = {"push_enabled": False, "sms_enabled": False}
+        self.assertBroken("mode", "switched off for everybody: Direct Push", mode=Mode.DIRECT_PUSH, push_enabled=False)
+        self.assertBroken("mode", "switched off for everybody: SMS", mode=Mode.SMS, sms_enabled=False)
+        self.assertBroken("mode", "Direct Push and SMS", mode=Mode.BOTH, **off)
+        self.assertBroken("mode", "Direct Push", mode=Mode.AUTO, line=None, push_enabled=False)
+        for one in off:
+            self.assertIsNone(ill(mode=Mode.BOTH, **{one: False}))
+        hops = {each.hop for each in examine(evolve(WELL, sms_enabled=False))}
+        self.assertFalse(hops & {"line", "operator", "queue", "delivery"})
 
     def test_folderNotWatched(self) -> None:
         """A device that watches what is not there any more is named."""
         self.assertBroken("watched folders", "17", missing=("17",))
 
+    def test_neverCameThoughRegistered(self) -> None:
+        """A device that was registered and has never come is named."""
+        self.assertBroken("device", "registered", device={"first_seen": 0, "last_sync": 0, "folders": []})
+
     def test_neverPinged(self) -> None:
-        """A phone that was never set to push is named."""
-        self.assertBroken("watched folders", "never", device={"last_sync": NOW, "folders": []})
+        """A phone that was never set to push is named; in mode auto, where SMS wake it, it is worth a note."""
+        self.assertNote("watched folders", "never", mode=Mode.AUTO, device={**SEEN, "folders": [], "parked_seconds": 1})
+        self.assertBroken("watched folders", "never", device={**SEEN, "folders": []})
 
     def test_inotifyLimit(self) -> None:
         """A kernel limit that is reached is named with its sysctl."""
@@ -146,10 +176,36 @@ class DoctorTests(SynchronousTestCase):
         assert found is not None
         self.assertIn("fs.inotify.max_user_watches", found.remedy)
 
+    def test_mailboxGone(self) -> None:
+        """A user without a mail directory is named."""
+        self.assertBroken("folder watch", "no mail directory", mailbox=False)
+
+    def test_noInotify(self) -> None:
+        """Where inotify cannot be had at all, its other limit is named."""
+        found = ill(unwatched=3, watch_limit=0)
+        assert found is not None
+        self.assertEqual(found.hop, "folder watch")
+        self.assertIn("fs.inotify.max_user_instances", found.remedy)
+
     def test_firewallCuts(self) -> None:
-        """Three connections in a row that died alike are a firewall."""
-        self.assertBroken("parked requests", "4 minutes", cuts=(241.0, 240.0, 240.0))
+        """Three connections in a row that died alike are a firewall; in mode auto, where SMS take over, a note."""
+        alike = (241.0, 240.0, 240.0)
+        self.assertBroken("parked requests", "after 4 minutes", cuts=alike)
         self.assertIsNone(ill(cuts=(241.0, 240.0)))
+        self.assertNote("parked requests", "4 minutes", mode=Mode.AUTO, cuts=alike)
+        self.assertBroken("parked requests", "4 minutes", mode=Mode.AUTO, line=None, cuts=alike)
+
+    def test_badNetwork(self) -> None:
+        """Three that died after different times are a bad network, which is no fault of anybody."""
+        self.assertNote("parked requests", "20 seconds to 5 minutes", cuts=(20.0, 300.0, 70.0))
+
+    def test_heartbeatAlarm(self) -> None:
+        """Heartbeats that are short on average are worth a note."""
+        self.assertNote("parked requests", "8 minutes", heartbeat_alarm=480.0)
+
+    def test_notParked(self) -> None:
+        """A device of which nothing is parked is worth a note, with when it came last."""
+        self.assertNote("parked requests", "30 seconds ago", device=SEEN)
 
     def test_queueStuck(self) -> None:
         """Letters that wait for long are named."""
@@ -173,7 +229,15 @@ class DoctorTests(SynchronousTestCase):
 
     def test_neverSynchronised(self) -> None:
         """A device that came but never synchronised is named."""
-        self.assertBroken("device", "never synchronised", device={"last_sync": 0, "folders": []})
+        self.assertBroken("device", "never synchronised", device={**SEEN, "last_sync": 0})
+
+    def test_nobodySends(self) -> None:
+        """An operator that the gateway has not taken up is named."""
+        self.assertBroken("operator", "smpp:acme", binds=())
+
+    def test_notDelivered(self) -> None:
+        """An SMS that did not reach the phone is named with what the receipt says."""
+        self.assertBroken("delivery", "UNDELIV err 001", receipt="UNDELIV err 001", delivered=False)
 
     def test_noSyncAfterTheSms(self) -> None:
         """An SMS that was delivered and not obeyed is named."""
@@ -185,6 +249,13 @@ class DoctorTests(SynchronousTestCase):
         sms = {one.hop for one in examine(evolve(WELL, mode=Mode.SMS))}
         self.assertFalse(push & {"line", "operator", "queue", "delivery"})
         self.assertFalse(sms & {"parked requests", "watched folders"})
+
+    def test_way(self) -> None:
+        """Facts come through JSON as they were; the certificate is seen by who asks."""
+        facts = evolve(WELL, cuts=(240.0,), waiting={"smpp:acme": 3.0}, certificate=None)
+        read = Facts.read(json.loads(json.dumps(facts.row())))
+        self.assertEqual(examine(read), examine(facts))
+        self.assertEqual(read.row(), json.loads(json.dumps(facts.row())))
 
     def test_row(self) -> None:
         """A finding is JSON for the commands."""
