@@ -12,6 +12,7 @@ from gateway.core.waking import came, renewed
 from gateway.model import DeviceKey
 from gateway.store.lines import device_id
 from gateway.store.queue import withdraw
+from gateway.store.rows import storable
 from gateway.store.schema_sms import line as lines_table
 from gateway.store.schema_sms import outbox
 from gateway.store.schema_sms import wake as wakes_table
@@ -69,7 +70,7 @@ def synced(connection: Connection, key: DeviceKey, now: int, rule: WakeRule, lea
 
 def outside_guid(connection: Connection, key: DeviceKey, guid: str, now: int) -> bool:
     """Whether a GUID of another server is new; then what waits of that server is out of date."""
-    id = device_id(connection, key)
+    id, guid = device_id(connection, key), storable(guid)
     new = connection.execute(_OUTSIDE, {"the_device": id, "the_guid": guid}).rowcount > 0
     if new:
         withdraw(connection, key, now, "the device came before", foreign=True)

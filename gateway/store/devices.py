@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, select, update
 from gateway.model import Device, DeviceKey
 from gateway.store.codec import dump_policy, dump_wipe, load_policy, load_wipe
 from gateway.store.keys import enrol_devices
+from gateway.store.rows import storable
 from gateway.store.schema import collection, folder, sync_key
 from gateway.store.schema import device as table
 
@@ -61,17 +62,12 @@ def forget(connection: Connection, key: DeviceKey) -> None:
     connection.execute(_WRITE, {**where, **blank, "known": False})
 
 
-def _text(said: str) -> str:
-    """What a client said of itself, without what a database does not take as text."""
-    return said.replace("\0", "").encode("utf-8", "replace").decode()
-
-
 def _columns(device: Device) -> dict[str, Any]:
     return {
         "known": True,
-        "type": _text(device.type),
-        "agent": _text(device.agent),
-        "version": _text(device.version),
+        "type": storable(device.type),
+        "agent": storable(device.agent),
+        "version": storable(device.version),
         "first_seen": device.first_seen,
         "last_seen": device.last_seen,
         "last_sync": device.last_sync,

@@ -13,7 +13,7 @@ from gateway.core.waking import LONGEST
 from gateway.model import DeviceKey, Folder
 from gateway.store.keys import enrol_devices
 from gateway.store.queue import withdraw
-from gateway.store.rows import chunks, folder_of, possible
+from gateway.store.rows import chunks, folder_of, possible, storable
 from gateway.store.schema import device, folder
 from gateway.store.schema_sms import line as table
 from gateway.store.schema_sms import wake as wakes_table
@@ -81,7 +81,7 @@ def lines(connection: Connection, user: str | None) -> list[Line]:
 
 def lines_of(connection: Connection, number: str) -> list[Line]:
     """The lines with that number."""
-    return [line_of(row) for row in connection.execute(_OF_NUMBER, {"the_number": number})]
+    return [line_of(row) for row in connection.execute(_OF_NUMBER, {"the_number": storable(number)})]
 
 
 def device_id(connection: Connection, key: DeviceKey) -> int | None:
@@ -95,11 +95,11 @@ def keep_line(connection: Connection, line: Line, now: float) -> None:
     enrol_devices(connection, [line.key])
     id = device_id(connection, line.key)
     columns = {
-        "number": line.number,
-        "operator": line.operator,
-        "address": line.address,
+        "number": storable(line.number),
+        "operator": storable(line.operator),
+        "address": storable(line.address),
         "format": line.format,
-        "name": line.name,
+        "name": storable(line.name),
         "since": line.since,
         "expires": line.expires,
         "by": line.by,

@@ -11,7 +11,7 @@ from gateway.store.bulk import bulk
 from gateway.store.letters import LETTER_COLUMNS, in_state, letter_of, literal
 from gateway.store.queue import KNOCK, QUEUED
 from gateway.store.receipts import apply_strays
-from gateway.store.rows import chunks
+from gateway.store.rows import chunks, storable
 from gateway.store.schema import device
 from gateway.store.schema_sms import outbox as table
 from gateway.store.schema_sms import wake
@@ -42,7 +42,9 @@ _TWICE = case((table.c.doubted, literal(LetterState.FAILED)), else_=literal(Lett
 _SETTLE = bulk(
     update(table)
     .where(_HERE, _OPEN)
-    .values(state=bindparam("new_state"), message_id=bindparam("new_message_id"), **_SAID),
+    .values(
+        state=bindparam("new_state"), message_id=func.coalesce(bindparam("new_message_id"), table.c.message_id), **_SAID
+    ),
     *("new_state", "new_message_id", "new_result", "new_at", "the_id"),
 )
 _AGAIN = bulk(update(table).where(_HERE, _OPEN).values(**_QUEUED_AGAIN), "new_due", "new_result", "new_at", "the_id")
@@ -104,12 +106,18 @@ def take(connection: Connection, route: str, now: float, most: int) -> list[Lett
 
 def settle(connection: Connection, outcomes: Sequence[Outcome]) -> None:
     """Write down what became of letters, and what receipts that came early say of them."""
-    lost = [(o.due, o.result, o.at, o.id) for o in outcomes if o.state is LetterState.DOUBT]
-    again = [(o.due, o.result, o.at, o.id) for o in outcomes if o.state is LetterState.QUEUED]
     waits = (LetterState.DOUBT, LetterState.QUEUED)
-    settled = [(o.state.value, o.message_id, o.result, o.at, o.id) for o in outcomes if o.state not in waits]
-    for statement, rows in ((_LOST, lost), (_AGAIN, again), (_SETTLE, settled)):
+    for state, statement in zip(waits, (_LOST, _AGAIN), strict=True):
+        rows = [(o.due, storable(o.result), o.at, o.id) for o in outcomes if o.state is state]
         statement.run(connection, rows)
+    _SETTLE.run(
+        connection,
+        [
+            (o.state.value, storable(o.message_id) or None, storable(o.result), o.at, o.id)
+            for o in outcomes
+            if o.state not in waits
+        ],
+    )
     _sort_out(connection, [o.id for o in outcomes if o.state in waits])
     apply_strays(connection, [o.id for o in outcomes if o.message_id])
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, u
 from gateway.model import DeviceKey
 from gateway.store.bulk import bulk
 from gateway.store.letters import in_state
+from gateway.store.rows import storable
 from gateway.store.schema_sms import outbox as table
 from gateway.store.spending import Till
 from gateway.store.wanted import chosen, for_each, given_devices, locking
@@ -118,7 +119,7 @@ def _row(id: int, letter: Letter, state: str, now: float, day: int, cost: float)
         letter.route,
         letter.number,
         letter.address,
-        letter.guid,
+        storable(letter.guid),
         letter.format,
         letter.content,
         letter.sender,

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any
 
+from attrs import evolve
 from sqlalchemy import Connection, bindparam, delete, exists, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store.bulk import bulk
 from gateway.store.letters import ID, LETTER_COLUMNS, MESSAGE_ID, RESULT, ROUTE, STATE, in_state, letter_of
-from gateway.store.rows import chunks
+from gateway.store.rows import chunks, storable
 from gateway.store.schema_sms import outbox as table
 from gateway.store.schema_sms import stray_receipt as stray
 from gateway.store.wanted import chosen, for_each, given_keys
@@ -54,6 +55,7 @@ _KEEP = {"sqlite": _keeping(sqlite), "postgresql": _keeping(postgresql)}
 
 def receive(connection: Connection, receipts: Sequence[Receipt], now: float) -> list[Letter | None]:
     """Match receipts with letters, and keep what matches none yet."""
+    receipts = [_cleaned(one) for one in receipts]
     known = _letters(connection, receipts)
     answers: list[Letter | None] = []
     applied: list[tuple[Any, ...]] = []
@@ -74,6 +76,14 @@ def receive(connection: Connection, receipts: Sequence[Receipt], now: float) -> 
         connection.execute(_PRUNE, {"before": now - KEPT})
         connection.execute(_KEEP[connection.dialect.name], list(strays.values()))
     return answers
+
+
+def _cleaned(receipt: Receipt) -> Receipt:
+    """An SMSC may say anything."""
+    result, ids = storable(receipt.result), tuple(storable(id) for id in receipt.message_ids)
+    if (result, ids) == (receipt.result, receipt.message_ids):
+        return receipt
+    return evolve(receipt, result=result, message_ids=ids)
 
 
 def _letters(connection: Connection, receipts: Sequence[Receipt]) -> dict[tuple[str, str], list[Any]]:

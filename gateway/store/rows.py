@@ -25,6 +25,13 @@ def possible(ids: Iterable[int]) -> list[int]:
     return sorted({id for id in ids if 0 < id <= LARGEST})
 
 
+def storable(said: str) -> str:
+    """What somebody outside said, without what a database does not take as text."""
+    if said.isascii() and "\0" not in said:
+        return said
+    return said.replace("\0", "").encode("utf-8", "replace").decode()
+
+
 def chunks(values: Sequence[T]) -> Iterable[Sequence[T]]:
     """The values in parts that fit into one statement."""
     return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))

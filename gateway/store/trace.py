@@ -14,6 +14,7 @@ from gateway.interfaces import ITrace
 from gateway.model import DeviceKey
 from gateway.store.bulk import bulk
 from gateway.store.database import Database
+from gateway.store.rows import storable
 from gateway.store.schema_sms import hop as table
 from gateway.trigger import Hop
 
@@ -61,7 +62,7 @@ class Trace:
 
 
 def _note(connection: Connection, hops: Sequence[Hop]) -> None:
-    _NOTE.run(connection, [(o.at, *_who(o), o.kind, o.text, o.folder, o.number, o.letter) for o in hops])
+    _NOTE.run(connection, [(o.at, *_who(o), o.kind, storable(o.text), o.folder, o.number, o.letter) for o in hops])
 
 
 def _who(hop: Hop) -> tuple[str, str]:

@@ -17,7 +17,21 @@ from gateway.store import Store, open_store
 from gateway.store.database import Database, make_engine
 from gateway.store.rows import next_numbers
 from gateway.store.schema import item, metadata
-from tests.contract import commands, compaction, devices, health, hierarchy, keys, ledger, looks, windows
+from tests.contract import (
+    commands,
+    compaction,
+    devices,
+    health,
+    hierarchy,
+    keys,
+    ledger,
+    looks,
+    outbox,
+    overrides,
+    trace,
+    triggers,
+    windows,
+)
 from tests.contract.history import World
 from tests.postgresql import cluster, missing
 from tests.store.test_schema import differences
@@ -97,6 +111,66 @@ class PostgreSQLDevicesTests(OnPostgreSQL, devices.DevicesContract):
 
 class PostgreSQLHealthTests(OnPostgreSQL, health.HealthContract):
     """What the doctor asks PostgreSQL."""
+
+
+class PostgreSQLLineTests(OnPostgreSQL, triggers.LinesContract):
+    """Lines on PostgreSQL."""
+
+
+class PostgreSQLConcernedTests(OnPostgreSQL, triggers.ConcernedContract):
+    """Whom changes concern on PostgreSQL."""
+
+
+class PostgreSQLDecideTests(OnPostgreSQL, triggers.DecideContract):
+    """Decisions on PostgreSQL."""
+
+
+class PostgreSQLSpendingTests(OnPostgreSQL, triggers.SpendingContract):
+    """Limits on PostgreSQL."""
+
+
+class PostgreSQLSyncTests(OnPostgreSQL, triggers.SyncContract):
+    """Syncs and triggers on PostgreSQL."""
+
+
+class PostgreSQLDoorTests(OnPostgreSQL, triggers.DoorContract):
+    """Triggers of other servers on PostgreSQL."""
+
+
+class PostgreSQLDueTests(OnPostgreSQL, triggers.DueContract):
+    """Decisions put off on PostgreSQL."""
+
+
+class PostgreSQLParkTests(OnPostgreSQL, triggers.ParkContract):
+    """Parks on PostgreSQL."""
+
+
+class PostgreSQLLateTests(OnPostgreSQL, triggers.LateContract):
+    """Triggers not obeyed on PostgreSQL."""
+
+
+class PostgreSQLOutboxTests(OnPostgreSQL, outbox.OutboxContract):
+    """The outbox on PostgreSQL."""
+
+
+class PostgreSQLSettleTests(OnPostgreSQL, outbox.SettleContract):
+    """Outcomes on PostgreSQL."""
+
+
+class PostgreSQLOvertakenTests(OnPostgreSQL, outbox.OvertakenContract):
+    """Triggers not needed any more on PostgreSQL."""
+
+
+class PostgreSQLReceiptTests(OnPostgreSQL, outbox.ReceiptContract):
+    """Receipts on PostgreSQL."""
+
+
+class PostgreSQLTraceTests(OnPostgreSQL, trace.TraceContract):
+    """The trace on PostgreSQL."""
+
+
+class PostgreSQLOverrideTests(OnPostgreSQL, overrides.OverridesContract):
+    """Modes set by command on PostgreSQL."""
 
 
 class PostgreSQLHistoryTests(SynchronousTestCase):

@@ -7,7 +7,21 @@ from random import Random
 from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.store import Store
-from tests.contract import commands, compaction, devices, health, hierarchy, keys, ledger, looks, windows
+from tests.contract import (
+    commands,
+    compaction,
+    devices,
+    health,
+    hierarchy,
+    keys,
+    ledger,
+    looks,
+    outbox,
+    overrides,
+    trace,
+    triggers,
+    windows,
+)
 from tests.contract.history import World
 from tests.stores import new_store
 
@@ -61,6 +75,66 @@ class SQLiteDevicesTests(InMemory, devices.DevicesContract):
 
 class SQLiteHealthTests(InMemory, health.HealthContract):
     """What the doctor asks SQLite."""
+
+
+class SQLiteLineTests(InMemory, triggers.LinesContract):
+    """Lines on SQLite."""
+
+
+class SQLiteConcernedTests(InMemory, triggers.ConcernedContract):
+    """Whom changes concern on SQLite."""
+
+
+class SQLiteDecideTests(InMemory, triggers.DecideContract):
+    """Decisions on SQLite."""
+
+
+class SQLiteSpendingTests(InMemory, triggers.SpendingContract):
+    """Limits on SQLite."""
+
+
+class SQLiteSyncTests(InMemory, triggers.SyncContract):
+    """Syncs and triggers on SQLite."""
+
+
+class SQLiteDoorTests(InMemory, triggers.DoorContract):
+    """Triggers of other servers on SQLite."""
+
+
+class SQLiteDueTests(InMemory, triggers.DueContract):
+    """Decisions put off on SQLite."""
+
+
+class SQLiteParkTests(InMemory, triggers.ParkContract):
+    """Parks on SQLite."""
+
+
+class SQLiteLateTests(InMemory, triggers.LateContract):
+    """Triggers not obeyed on SQLite."""
+
+
+class SQLiteOutboxTests(InMemory, outbox.OutboxContract):
+    """The outbox on SQLite."""
+
+
+class SQLiteSettleTests(InMemory, outbox.SettleContract):
+    """Outcomes on SQLite."""
+
+
+class SQLiteOvertakenTests(InMemory, outbox.OvertakenContract):
+    """Triggers not needed any more on SQLite."""
+
+
+class SQLiteReceiptTests(InMemory, outbox.ReceiptContract):
+    """Receipts on SQLite."""
+
+
+class SQLiteTraceTests(InMemory, trace.TraceContract):
+    """The trace on SQLite."""
+
+
+class SQLiteOverrideTests(InMemory, overrides.OverridesContract):
+    """Modes set by command on SQLite."""
 
 
 class HistoryTests(SynchronousTestCase):
