@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ALL = ("park", "wake", "reconnect", "cycle", "sync", "start")
+ALL = ("park", "wake", "reconnect", "cycle", "sync", "start", "rehearse")
 
 
 def main() -> int:
