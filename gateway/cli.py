@@ -11,6 +11,7 @@ from gateway.commands.configuration import config, reload
 from gateway.commands.demo import demo
 from gateway.commands.device import device
 from gateway.commands.devices import devices, forget, wipe
+from gateway.commands.doctor import doctor
 from gateway.commands.history import outbox, trace
 from gateway.commands.initial import init
 from gateway.commands.modes import mode
@@ -27,7 +28,7 @@ def main() -> None:
     """
 
 
-for command in (init, user, config, reload, devices, wipe, forget, mode, sms, trace, outbox, device, demo):
+for command in (init, user, config, reload, devices, wipe, forget, mode, sms, trace, outbox, doctor, device, demo):
     main.add_command(command)
 for command in (rehearse, compare_command):
     main.add_command(command)

@@ -326,18 +326,18 @@ def _line(facts: Facts) -> Iterator[Finding]:
 def _operator(facts: Facts) -> Iterator[Finding]:
     binds = [bind for bind in facts.binds if bind.route == facts.route]
     up = [bind for bind in binds if bind.up]
-    for bind in binds:
-        if bind.refused:
-            yield _broken(
-                "operator",
-                f"{bind.route} does not let us in: {bind.trouble}",
-                "See system_id, password and system_type (or user and password of the relay) with the operator",
-            )
-            return
+    refused = next((bind for bind in binds if bind.refused), None)
     if not facts.route:
         return
     if not binds:
         yield _broken("operator", f"the gateway that runs has nothing that sends by {facts.route}", "pushgw reload")
+    elif refused is not None:
+        find = _note if up else _broken
+        yield find(
+            "operator",
+            f"{refused.route} does not let us in{' everywhere' if up else ''}: {refused.trouble}",
+            "See system_id, password and system_type (or user and password of the relay) with the operator",
+        )
     elif not up:
         yield _broken(
             "operator",
@@ -351,7 +351,7 @@ def _operator(facts: Facts) -> Iterator[Finding]:
             "Lower operators.NAME.rate to what was agreed, or agree on more",
         )
     else:
-        yield _good("operator", f"{len(up)} of {len(binds)} binds are up")
+        yield _good("operator", f"{len(up)} of {len(binds)} connections are up")
 
 
 def _queue(facts: Facts) -> Iterator[Finding]:

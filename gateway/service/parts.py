@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -127,7 +127,8 @@ def counted(metrics: Metrics, entry: Entry, http: int, seconds: float) -> None:
         metrics.seconds.labels(entry.command).observe(seconds)
 
 
-def ended(metrics: Metrics, noted: Callable[[Claim, Ended], None], claim: Claim, end: Ended) -> None:
+def ended(metrics: Metrics, noted: Iterable[Callable[[Claim, Ended], None]], claim: Claim, end: Ended) -> None:
     """Count a Watch that ended, and have it noted how it fared."""
-    noted(claim, end)
+    for note in noted:
+        note(claim, end)
     metrics.endings.labels(end.ending.value).inc()

@@ -106,6 +106,11 @@ class DoctorTests(SynchronousTestCase):
         bind = Bind("smpp:acme", False, "ESME_RINVPASWD", refused=True)
         self.assertBroken("operator", "ESME_RINVPASWD", binds=(bind,))
 
+    def test_otherCentreTakesOver(self) -> None:
+        """One SMSC that refuses while another takes everything is worth a note."""
+        bind = Bind("smpp:acme", False, "RINVPASWD", refused=True)
+        self.assertNote("operator", "RINVPASWD", binds=(bind, *WELL.binds))
+
     def test_relayRefuses(self) -> None:
         """So is an SMTP gateway."""
         bind = Bind("smtp:acme", False, "535 5.7.8", refused=True)
