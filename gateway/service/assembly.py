@@ -9,6 +9,7 @@ from typing import Any
 import gateway.service.settings as settings
 from gateway.config import Config
 from gateway.core.berths import Berths
+from gateway.core.cuts import Cuts
 from gateway.core.heartbeat import HeartbeatWindow
 from gateway.core.partnerships import Partnerships
 from gateway.core.rate import Rate
@@ -29,10 +30,13 @@ from gateway.eas.notify import Notify
 from gateway.eas.ping import Ping
 from gateway.eas.provision import Provision
 from gateway.eas.sync import Sync
+from gateway.mail.returns import Returns
 from gateway.metrics import Metrics
 from gateway.model import DeviceKey
+from gateway.service.examining import make_live, note_cut
 from gateway.service.knocking import make_knocking
-from gateway.service.mail import make_post
+from gateway.service.mail import host_name, make_doors, make_post
+from gateway.service.mailout import MailOut
 from gateway.service.orders import make_orders
 from gateway.service.parts import Parts, Pools, Reporter, counted, ended
 from gateway.service.smsout import SmsOut, meters_of
@@ -92,8 +96,10 @@ def assemble(config: Config, reactor: Any) -> Parts:
     policy = settings.modes(config)
     board = Switchboard(reactor)
     knocking = make_knocking(config, store, policy, board, metrics, reactor, wall_clock)
-    board.ended = partial(ended, metrics, knocking.ended)
-    knocking.senders.append(SmsOut(config, store.outbox, store.trace, reactor, meters=meters_of(metrics)))
+    cuts = Cuts()
+    board.ended = partial(ended, metrics, (knocking.ended, partial(note_cut, cuts)))
+    mail_out = MailOut(config, store.outbox, reactor, time.time, host_name(config), knocking.settled)
+    knocking.senders += [SmsOut(config, store.outbox, store.trace, reactor, meters=meters_of(metrics)), mail_out]
     reporter = Reporter(board, knocking.waker, metrics)
     source = make_source(config, store, reporter, accounts, reactor, pools.run("files"))
     partnerships = Partnerships(store)
@@ -163,11 +169,22 @@ def assemble(config: Config, reactor: Any) -> Parts:
     )
     commands["Notify"] = notify
     commands["Provision"] = Provision(partnerships, rules, wall_clock)
+    returns = Returns(store.outbox, mail_out.routes, time.time, knocking.received)
+    doors = make_doors(
+        config,
+        store.triggers,
+        knocking.waker.knock,
+        returns.take,
+        reactor,
+        wall_clock,
+        lambda operator, result: metrics.door.labels(operator, result).inc(),
+    )
     proxies = TrustedProxies(https.trusted_proxies)
     root = Root(ActiveSync(dispatcher, proxies))
     orders = make_orders(config, store, partnerships, policy, accounts, wall_clock, board)
     orders.lines.registered, orders.lines.dropped = knocking.waker.registered, knocking.waker.dropped
     orders.modes.changed = knocking.modes_changed
+    orders.examination.live = make_live(authenticator.throttle, source, ping.window, cuts, knocking.senders)
     return Parts(
         config=config,
         reactor=reactor,
@@ -192,6 +209,6 @@ def assemble(config: Config, reactor: Any) -> Parts:
         proxies=proxies,
         site=make_site(root, reactor, settings.channel_limits(config), https.idle_timeout),
         orders=orders,
-        post=make_post(config, accounts, source, reactor, context),
+        post=make_post(config, accounts, source, reactor, context, doors),
         knocking=knocking,
     )

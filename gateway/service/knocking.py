@@ -20,7 +20,7 @@ from gateway.metrics import Metrics
 from gateway.model import DeviceKey
 from gateway.service.waking import DAY, Terms
 from gateway.store import Store
-from gateway.trigger import Decided, Letter, LetterState, Line, Outcome, Verdict
+from gateway.trigger import Decided, Letter, LetterState, Line, Outcome, Receipt, Verdict
 
 #: What became of a letter, as the hop of the trace that says so.
 HOPS = {
@@ -151,6 +151,11 @@ class Knocking:
         kind = HOPS.get(outcome.state, outcome.state.value)
         self.tracer.note(letter.key, kind, text, letter=letter.id)
         self.metrics.letters.labels(letter.route, outcome.state.value).inc()
+
+    def received(self, letter: Letter, receipt: Receipt) -> None:
+        """A bounce said what became of a letter in the end."""
+        self.tracer.note(letter.key, "receipt", receipt.result, letter=letter.id)
+        self.metrics.letters.labels(letter.route, receipt.state.value).inc()
 
     # By and by.
 

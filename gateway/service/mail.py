@@ -20,6 +20,11 @@ from gateway.tls import ServerContext
 from gateway.trigger import Line
 
 
+def host_name(config: Config) -> str:
+    """The name of this host."""
+    return config.smtp.host_name or socket.getfqdn()
+
+
 def smtp_limits(config: Config) -> SmtpLimits:
     """What a client that brings mail may do."""
     smtp = config.smtp
@@ -45,7 +50,7 @@ def make_post(
         mailbox,
         reactor,
         lambda: datetime.now().astimezone(),
-        config.smtp.host_name or socket.getfqdn(),
+        host_name(config),
         smtp_limits(config),
         tls,
         doors=doors,

@@ -118,11 +118,10 @@ def bounce_addresses(config: Config) -> tuple[Bounces, ...]:
 
 @define(eq=False)
 class MailOut:
-    """Makes the pumps of all routes by which mail goes out, and what they send.
+    """The pumps of all routes by which mail goes out.
 
     @param now: seconds since the epoch. @param host: the name of this host.
     @param settled: told what became of each letter.
-    @param pumps: by route; those of mail are put in and taken out here, and started and stopped by whoever has them.
     @raise BadCertificate: see L{ways}.
     """
 
@@ -134,8 +133,10 @@ class MailOut:
     now: Callable[[], float]
     host: str
     settled: Callable[[Letter, Outcome], None]
-    pumps: dict[str, Any] = field(factory=dict)
+    pumps: dict[str, Pump] = field(init=False, factory=dict)
     _ways: dict[str, Way] = field(init=False)
+    _running: bool = field(init=False, default=False)
+    _ending: list[Deferred[None]] = field(init=False, factory=list)
 
     def __attrs_post_init__(self) -> None:
         self._ways = ways(self.config, self.host)
@@ -145,6 +146,18 @@ class MailOut:
         """The routes by which mail goes out."""
         return list(self._ways)
 
+    def start(self) -> None:
+        """Begin with what is due."""
+        self._running = True
+        for pump in self.pumps.values():
+            pump.start()
+
+    def kick(self, route: str) -> None:
+        """Letters were queued for a route, perhaps one of these."""
+        pump = self.pumps.get(route)
+        if pump is not None:
+            pump.kick()
+
     def check(self, config: Config) -> None:
         """Whether a configuration could be put in force.
 
@@ -153,18 +166,32 @@ class MailOut:
         ways(config, self.host)
 
     def apply(self, config: Config) -> None:
-        """Put another configuration in force while all runs: where a server has changed mail goes to the new one.
+        """Put another configuration in force: where a server has changed mail goes to the new one.
 
         @raise BadCertificate: see L{ways}; all stays as it was.
         """
         now = ways(config, self.host)
         before, self._ways, self.config = self._ways, now, config
         for route in [route for route, way in before.items() if now.get(route) != way]:
-            end = Deferred.fromCoroutine(self.pumps.pop(route).stop())
-            end.addErrback(lambda failure: self.log.failure("a pump did not stop", failure))
+            self._end(self.pumps.pop(route))
         for route in [route for route in now if route not in self.pumps]:
             pump = self.pumps[route] = self._pump(route, now[route])
-            pump.start()
+            if self._running:
+                pump.start()
+
+    async def stop(self) -> None:
+        """Finish the mails that are being sent, within some seconds."""
+        self._running = False
+        for pump in self.pumps.values():
+            self._end(pump)
+        for end in list(self._ending):
+            await end
+
+    def _end(self, pump: Pump) -> None:
+        end = Deferred.fromCoroutine(pump.stop())
+        self._ending.append(end)
+        end.addErrback(lambda failure: self.log.failure("a pump did not stop", failure))
+        end.addCallback(lambda _: self._ending.remove(end))
 
     def _pump(self, route: str, way: Way) -> Pump:
         sender = Submission(way.server(self.reactor), self.reactor)

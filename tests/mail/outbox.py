@@ -18,13 +18,13 @@ _QUEUED, _DOUBT = LetterState.QUEUED, LetterState.DOUBT
 @implementer(IOutbox)
 @define(eq=False)
 class MemoryOutbox:
-    """Keeps letters; while it is C{down} it answers nothing."""
+    """Keeps letters; while it is C{down} it answers nothing; C{looked} are the routes that were asked for."""
 
     now: Callable[[], float]
     all: dict[int, Letter] = field(factory=dict)
     receipts: list[Receipt] = field(factory=list)
     down: bool = False
-    settlements: int = 0
+    looked: list[str] = field(factory=list)
 
     def put(self, letters: Sequence[Letter]) -> Deferred[list[int]]:
         ids = list(range(len(self.all) + 1, len(self.all) + 1 + len(letters)))
@@ -33,6 +33,7 @@ class MemoryOutbox:
         return succeed(ids)
 
     def take(self, route: str, now: float, most: int) -> Deferred[list[Letter]]:
+        self.looked.append(route)
         if self.down:
             return fail(BackendDown("no disk"))
         due = [one for one in self.all.values() if one.route == route and one.state is _QUEUED and one.due <= now]
@@ -43,7 +44,6 @@ class MemoryOutbox:
     def settle(self, outcomes: Sequence[Outcome]) -> Deferred[None]:
         if self.down:
             return fail(BackendDown("no disk"))
-        self.settlements += 1
         for outcome in outcomes:
             letter = self.all[outcome.id]
             doubted = letter.doubted or outcome.state is _DOUBT

@@ -7,12 +7,12 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from attrs import evolve
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.config import Config, Operator, Relay, Sms, Smtp
 from gateway.config.sending import NumberForm, Security
-from gateway.mail.pump import Pump
 from gateway.mail.server import Security as Secured
 from gateway.mail.submission import Submission
 from gateway.model import DeviceKey
@@ -57,10 +57,9 @@ LETTER = Letter(
 class MailOutCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.pumps: dict[str, Pump] = {}
-        self.out = MailOut(
-            CONFIG, MemoryOutbox(lambda: EPOCH), self.clock, lambda: EPOCH, "gw", lambda *_: None, self.pumps
-        )
+        self.outbox = MemoryOutbox(lambda: EPOCH)
+        self.out = MailOut(CONFIG, self.outbox, self.clock, lambda: EPOCH, "gw", lambda *_: None)
+        self.pumps = self.out.pumps
 
 
 class RenderTests(MailOutCase):
@@ -143,8 +142,7 @@ class WayTests(MailOutCase):
         """Where a server has changed another pump takes over; the others go on."""
         before = dict(self.pumps)
         self.assertEqual(sorted(before), ["relay", "smtp:big", "smtp:small"])
-        for pump in before.values():
-            pump.start()
+        self.out.start()
         new = evolve(BIG, smtp_server="tcp:other.example.net:25")
         self.out.apply(evolve(CONFIG, operators={"big": new, "more": SMALL}))
         self.assertEqual(sorted(self.pumps), ["relay", "smtp:big", "smtp:more"])
@@ -153,6 +151,18 @@ class WayTests(MailOutCase):
         assert isinstance(sender, Submission)
         self.assertEqual(sender.server.name, "other.example.net")
         self.assertEqual(sorted(self.out.routes()), sorted(self.pumps))
+        self.successResultOf(Deferred.fromCoroutine(self.out.stop()))
+
+    def test_kick(self) -> None:
+        """The pump of a route looks when it is told of a letter, once all has begun; others are not concerned."""
+        self.out.kick("relay")
+        self.out.start()
+        self.out.kick("relay")
+        self.out.kick("smpp:smsc")
+        self.assertEqual(sorted(self.outbox.looked), ["relay", "relay", "smtp:big", "smtp:small"])
+        self.successResultOf(Deferred.fromCoroutine(self.out.stop()))
+        self.out.kick("relay")
+        self.assertEqual(len(self.outbox.looked), 4)
 
     def test_subjectOnly(self) -> None:
         """What a mail looks like changes without another pump."""
