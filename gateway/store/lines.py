@@ -17,7 +17,7 @@ from gateway.store.rows import chunks, folder_of, possible, storable
 from gateway.store.schema import device, folder
 from gateway.store.schema_sms import line as table
 from gateway.store.schema_sms import wake as wakes_table
-from gateway.store.wakes import WAKE_COLUMNS, wake_of
+from gateway.store.wakes import PUT_OFF, WAKE_COLUMNS, wake_of
 from gateway.store.wanted import chosen, for_each, given_devices
 from gateway.trigger import Concerned, Line, Wake
 
@@ -51,12 +51,8 @@ _BOTH_OF_DEVICES = for_each(
         .join(wakes_table, wakes_table.c.device == device.c.id)
     )
 )
-_DUE = (
-    _BOTH.where(wakes_table.c.due > 0, wakes_table.c.due <= bindparam("now"))
-    .order_by(wakes_table.c.due)
-    .limit(bindparam("most"))
-)
-_MISDATED = _BOTH.where(wakes_table.c.due > bindparam("too_late")).limit(bindparam("most"))
+_DUE = _BOTH.where(PUT_OFF, wakes_table.c.due <= bindparam("now")).order_by(wakes_table.c.due).limit(bindparam("most"))
+_MISDATED = _BOTH.where(PUT_OFF, wakes_table.c.due > bindparam("too_late")).limit(bindparam("most"))
 _LIVE = select(folder).where(folder.c.path.isnot(None), folder.c.removed.is_(None))
 _FOLDERS = _LIVE.where(folder.c.id.in_(bindparam("ids", expanding=True)))
 _FOLDERS_OF = _LIVE.where(folder.c.user.in_(bindparam("users", expanding=True))).order_by(folder.c.id)

@@ -18,9 +18,10 @@ from gateway.model import DeviceKey
 from gateway.store.database import Database
 from gateway.store.given import Given
 from gateway.store.schema_sms import wake
+from gateway.store.wakes import PUT_OFF
 from gateway.trigger import Concerned, Decided, Line, Order, Wake, WakeRule
 
-_NEXT = select(func.min(wake.c.due)).where(wake.c.due > 0)
+_NEXT = select(func.min(wake.c.due)).where(PUT_OFF)
 
 
 @implementer(ITriggers)

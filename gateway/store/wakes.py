@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, select, update
+from sqlalchemy import Connection, Select, bindparam, literal_column, select, update
 
 from gateway.model import DeviceKey
 from gateway.store.bulk import bulk
@@ -29,6 +29,8 @@ WAKE_COLUMNS = (
     table.c.young,
     table.c.parked,
 )
+#: The condition of the index, as it has to be written to be used.
+PUT_OFF = table.c.due > literal_column("0")
 _WAYS = {way.value: way for way in Way}
 
 _READ = for_each(

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from random import Random
-from threading import Thread
+from threading import Barrier, Thread
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, text
 from twisted.internet.defer import execute
 from twisted.trial.unittest import SynchronousTestCase
 
-from gateway.model import Amend, DeviceKey, FolderType, Found, FoundFolder, SyncRequest
+from gateway.model import Amend, DeviceKey, FolderType, Found, FoundFolder, Mode, SyncRequest
 from gateway.store import Store, open_store
 from gateway.store.database import Database, make_engine
 from gateway.store.rows import next_numbers
 from gateway.store.schema import item, metadata
+from gateway.trigger import Cause, Letter, Limits, Line, Order, Verdict, WakeRule
 from tests.contract import (
     commands,
     compaction,
@@ -319,6 +321,70 @@ class SeveralClientsTests(SynchronousTestCase):
         talking.join(30)
         [answer] = answers
         self.assertEqual(self.sync(answer.key if answer.status == 1 else key).status, 3)
+
+
+class SeveralNodesTests(SynchronousTestCase):
+    """Two nodes on one database do not knock twice, nor send a letter twice."""
+
+    def setUp(self) -> None:
+        self.store = emptied(lambda: 1_700_000_000)
+        self.other = Store(Database(make_engine(shared().url), execute), self.store.seconds)
+        self.addCleanup(self.other.close)
+
+    def at_once(self, *works: Callable[[], Any]) -> list[Any]:
+        """What comes of calls made at the same time."""
+        found: list[Any] = []
+        start = Barrier(len(works))
+
+        def call(work: Callable[[], Any]) -> None:
+            try:
+                start.wait(10)
+                found.append(work())
+            except BaseException as error:
+                found.append(error)
+
+        threads = [thread(lambda work=work: call(work)) for work in works]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join(30)
+        return found
+
+    def test_decide(self) -> None:
+        """Whoever decides second sees what the first has decided, and what was spent."""
+        store, now = self.store, 1_700_000_000
+        [inbox] = result_of(store.record_hierarchy("ann", [FoundFolder("", "Inbox", FolderType.INBOX)]))[0]
+        keys = [DeviceKey("ann", f"p{n}") for n in range(20)]
+        for key in keys:
+            result_of(store.triggers.keep_line(Line(key, "+49")))
+            first = result_of(store.sync(key, inbox.id, SyncRequest("0", b"", now, get_changes=False)))
+            second = result_of(store.sync(key, inbox.id, SyncRequest(first.key, b"", now)))
+            store.given(key, inbox.id, second.key)
+        result_of(store.flush())
+        result_of(store.record({inbox.id: ([Found("a", "", now)], [])}))
+        rule = WakeRule(Mode.SMS, limits=Limits(total=15), day=now, tomorrow=now + 86400)
+        # The row is there already: who counts first on a day does not make the other wait.
+        orders = [Order(Line(key, "+49"), Cause.CHANGE, rule, (inbox.id,), route="smpp:x") for key in keys]
+        result_of(store.triggers.decide(orders[:1], now))
+        answers = self.at_once(
+            lambda: result_of(store.triggers.decide(orders, now)),
+            lambda: result_of(self.other.triggers.decide(orders[::-1], now)),
+        )
+        verdicts = Counter(decided.verdict for answer in answers for decided in answer)
+        self.assertEqual(verdicts[Verdict.SMS], 14)
+        self.assertEqual(len(result_of(store.outbox.take("smpp:x", now, 99))), 15)
+
+    def test_take(self) -> None:
+        """Each letter is taken by one of them."""
+        keys = [DeviceKey("ann", f"p{n}") for n in range(200)]
+        result_of(self.store.outbox.put([Letter(key, "smpp:x", guid="x", created=1, due=1) for key in keys]))
+        answers = self.at_once(
+            lambda: result_of(self.store.outbox.take("smpp:x", 1, 150)),
+            lambda: result_of(self.other.outbox.take("smpp:x", 1, 150)),
+        )
+        ids = [one.id for answer in answers for one in answer]
+        ids += [one.id for one in result_of(self.store.outbox.take("smpp:x", 1, 150))]
+        self.assertEqual(sorted(ids), list(range(1, 201)))
 
 
 def name_of(key: str) -> bytes:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 from twisted.internet.defer import execute
 from twisted.trial.unittest import SynchronousTestCase
 
-from gateway.model import Device, DeviceKey, FolderType, FoundFolder, SyncRequest
+from gateway.model import Device, DeviceKey, FolderType, FoundFolder, Mode, SyncRequest
 from gateway.store import Store, open_store
 from gateway.store.database import make_engine
-from gateway.store.migrate import CannotOpen, NewerDatabase, migrate
+from gateway.store.migrate import CannotOpen, NewerDatabase, configuration, migrate
 from gateway.store.schema import metadata
+from gateway.trigger import Hop, Letter, Line, Override, WakeRule
 
 
 def differences(connection: Connection) -> list[Any]:
@@ -51,6 +53,27 @@ class MigrationTests(SynchronousTestCase):
                 rows = connection.exec_driver_sql(query).all()
                 told.append([(name, sorted(part.strip(" ()\t\n") for part in sql.split(","))) for name, sql in rows])
         self.assertEqual(*told)
+
+    def test_fromEachVersion(self) -> None:
+        """A database of an earlier version is brought up to date, and keeps what is in it."""
+        engine = make_engine(self.url)
+        self.addCleanup(engine.dispose)
+        with engine.execution_options(sqlite_begin="IMMEDIATE").begin() as connection:
+            command.upgrade(configuration(connection), "0001")
+            self.assertNotIn("outbox", inspect(connection).get_table_names())
+            connection.exec_driver_sql("UPDATE meta SET value = 'feed' WHERE name = 'epoch'")
+        store = self.open()
+        self.assertEqual(store.epoch, "feed")
+        with store.database.engine.connect() as connection:
+            self.assertEqual(differences(connection), [])
+        self.successResultOf(store.triggers.keep_line(Line(DeviceKey("ann", "phone"), "+49")))
+
+    def test_back(self) -> None:
+        """Every migration can be undone."""
+        engine = self.open().database.engine
+        with engine.execution_options(sqlite_begin="IMMEDIATE").begin() as connection:
+            command.downgrade(configuration(connection), "base")
+            self.assertEqual(set(inspect(connection).get_table_names()) - {"alembic_version"}, set())
 
     def test_again(self) -> None:
         """Opening again changes nothing: the same epoch, so the keys stay valid."""
@@ -138,6 +161,39 @@ class SettingsTests(SynchronousTestCase):
         for times, call in calls:
             self.successResultOf(call())
             self.assertEqual(self.waits(), times)
+
+    def test_whatIsDurableOfTriggers(self) -> None:
+        """Invariant 10: lines, decisions and letters wait for the disk; the trace and what was seen of parks do not.
+
+        A sync that changes nothing is not even written.
+        """
+        key, store = DeviceKey("ann", "phone"), self.store
+        letter = Letter(key, "smpp:x", "+49", created=1, due=1, guid="x")
+        rule = WakeRule(Mode.SMS)
+        calls = [
+            (1, lambda: store.triggers.keep_line(Line(key, "+49", expires=5000))),
+            (1, lambda: store.triggers.decide([], 1)),
+            (1, lambda: store.triggers.synced(key, 1, rule, 9000)),
+            (0, lambda: store.triggers.synced(key, 1, rule, 9000)),
+            (1, lambda: store.triggers.outside_guid(Line(key), "x", 1)),
+            (0, lambda: store.triggers.parks({key: (1, 1, False)})),
+            (0, lambda: store.triggers.late(1)),
+            (1, lambda: store.outbox.put([letter])),
+            (1, lambda: store.outbox.take("smpp:x", 1, 1)),
+            (1, lambda: store.outbox.settle([])),
+            (1, lambda: store.outbox.receive([])),
+            (1, lambda: store.outbox.reopen(1)),
+            (0, lambda: store.outbox.forget(1)),
+            (0, lambda: store.trace.note([Hop(1, key, "x")])),
+            (0, lambda: store.trace.forget_hops(1)),
+            (1, lambda: store.overrides.override("ann", "", Override("ann", "", Mode.SMS, "x", 1))),
+            (1, lambda: store.triggers.drop_line(key)),
+        ]
+        counts = []
+        for _, call in calls:
+            self.successResultOf(call())
+            counts.append(self.waits())
+        self.assertEqual(counts, [times for times, _ in calls])
 
     def test_rollback(self) -> None:
         """A transaction that fails leaves nothing."""
