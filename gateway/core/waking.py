@@ -78,7 +78,7 @@ def decide(order: Order, wake: Wake, sight: Sight, spent: Spent, now: int) -> Ju
         verdict, reason = refused
         return Judgement(evolve(wake, due=0, why=""), verdict, reason)
     if not sight.news:
-        return Judgement(_settled(wake, sight), Verdict.NOTHING)
+        return Judgement(_nothing(order, wake, sight), Verdict.NOTHING)
     if order.rule.mode is Mode.AUTO and wake.way is Way.PUSH:
         return _by_push(order, wake, sight, spent, now)
     return _by_sms(order, wake, sight, spent, now)
@@ -95,12 +95,23 @@ def _refused(order: Order, now: int) -> tuple[Verdict, str] | None:
     return None
 
 
+def _nothing(order: Order, wake: Wake, sight: Sight) -> Wake:
+    """Nothing is new in these folders; only what was put off looks at all of them, and so settles what waits."""
+    if order.cause is Cause.DUE:
+        return _settled(wake, sight)
+    numbers = _seen(wake, sight)
+    return wake if numbers is wake.numbers else evolve(wake, numbers=numbers)
+
+
 def _settled(wake: Wake, sight: Sight, **more: Any) -> Wake:
-    """Everything seen is announced, or was nothing."""
-    numbers = wake.numbers
-    if any(numbers.get(folder) != number for folder, number in sight.numbers.items()):
-        numbers = {**numbers, **sight.numbers}
-    return evolve(wake, **{"numbers": numbers, "pending": False, "due": 0, "why": "", **more})
+    """Everything is announced, or was nothing."""
+    return evolve(wake, **{"numbers": _seen(wake, sight), "pending": False, "due": 0, "why": "", **more})
+
+
+def _seen(wake: Wake, sight: Sight) -> Mapping[int, int]:
+    known = wake.numbers
+    new = any(known.get(folder) != number for folder, number in sight.numbers.items())
+    return {**known, **sight.numbers} if new else known
 
 
 def _by_push(order: Order, wake: Wake, sight: Sight, spent: Spent, now: int) -> Judgement:

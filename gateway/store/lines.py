@@ -56,6 +56,16 @@ _MISDATED = _BOTH.where(PUT_OFF, wakes_table.c.due > bindparam("too_late")).limi
 _LIVE = select(folder).where(folder.c.path.isnot(None), folder.c.removed.is_(None))
 _FOLDERS = _LIVE.where(folder.c.id.in_(bindparam("ids", expanding=True)))
 _FOLDERS_OF = _LIVE.where(folder.c.user.in_(bindparam("users", expanding=True))).order_by(folder.c.id)
+_HEADS = (
+    select(folder.c.user, folder.c.id, folder.c.head)
+    .where(
+        folder.c.path.isnot(None),
+        folder.c.removed.is_(None),
+        folder.c.head > 0,
+        folder.c.user.in_(select(device.c.user).join(table, table.c.device == device.c.id)),
+    )
+    .order_by(folder.c.id)
+)
 _ID = select(device.c.id).where(device.c.user == bindparam("the_user"), device.c.name == bindparam("the_name"))
 
 
@@ -168,11 +178,18 @@ def due(connection: Connection, now: int, most: int) -> list[Concerned]:
 
 def unsure(connection: Connection) -> list[Concerned]:
     """The devices with a line and those folders of their users that have changed since their last decision."""
-    pairs = [_pair(row) for row in connection.execute(_BOTH)]
-    folders = _folders_of(connection, {line.key.user for line, _ in pairs})
-    found = []
-    for line, wake in pairs:
-        changed = [one for one in folders.get(line.key.user, ()) if one.head > wake.numbers.get(one.id, 0)]
-        if changed:
-            found.append(Concerned(line, tuple(changed), wake))
-    return found
+    heads: dict[str, list[tuple[int, int]]] = {}
+    for user, id, head in connection.execute(_HEADS):
+        heads.setdefault(user, []).append((id, head))
+    changed: dict[DeviceKey, list[int]] = {}
+    pairs = []
+    for row in connection.execute(_BOTH):
+        line, wake = pair = _pair(row)
+        ids = [id for id, head in heads.get(line.key.user, ()) if head > wake.numbers.get(id, 0)]
+        if ids:
+            changed[line.key] = ids
+            pairs.append(pair)
+    folders: dict[int, Folder] = {}
+    for some in chunks(sorted({id for ids in changed.values() for id in ids})):
+        folders.update((row.id, folder_of(row)) for row in connection.execute(_FOLDERS, {"ids": list(some)}))
+    return [Concerned(line, tuple(folders[id] for id in changed[line.key]), wake) for line, wake in pairs]

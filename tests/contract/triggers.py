@@ -215,6 +215,17 @@ class DecideContract(LineCase):
         self.assertEqual(self.verdict(cause=Cause.DUE, folders=()), "nothing new for the device")
         self.assertEqual(self.wake().due, 0)
 
+    def test_otherFolders(self) -> None:
+        """That one folder holds nothing new takes nothing back of what waits for another, at start neither."""
+        self.deliver("b", folder=self.trash)
+        self.start(folder=self.trash)
+        self.deliver("a")
+        self.decide(quiet_until=NOW + 50)
+        self.record(self.mail("b", "S"), folder=self.trash)
+        for folders, cause in (((self.trash,), Cause.CHANGE), ((), Cause.START)):
+            self.assertEqual(self.verdict(folders=folders, cause=cause), "nothing new for the device")
+            self.assertEqual((self.wake().pending, self.wake().due), (True, NOW + 50))
+
     def test_off(self) -> None:
         """Who gets no SMS is not looked at."""
         self.deliver("a")

@@ -91,15 +91,23 @@ class BatchingTests(RuleCase):
         self.assertEqual(self.decide(TOLD, batch=300).verdict, Verdict.SMS)
 
     def test_nothing(self) -> None:
-        """If the device lacks nothing nothing is sent, and nothing is waited for any more."""
+        """If the device lacks nothing nothing is sent; what waits for changes of other folders goes on waiting."""
         waiting = evolve(FRESH, pending=True, due=NOW + 5, why="x")
-        judged = self.decide(waiting, NOTHING)
-        self.assertEqual((judged.verdict, judged.guid), (Verdict.NOTHING, ""))
-        self.assertEqual(judged.wake, evolve(FRESH, numbers={5: 8}))
+        for cause in (Cause.CHANGE, Cause.START):
+            judged = self.decide(waiting, NOTHING, cause=cause)
+            self.assertEqual((judged.verdict, judged.guid), (Verdict.NOTHING, ""))
+            self.assertEqual(judged.wake, evolve(waiting, numbers={5: 8}))
+
+    def test_nothingWhenDue(self) -> None:
+        """When what was put off is looked at, in all folders, and the device lacks nothing, nothing waits any more."""
+        waiting = evolve(FRESH, pending=True, due=NOW, why="x")
+        judged = self.decide(waiting, NOTHING, cause=Cause.DUE)
+        self.assertEqual((judged.verdict, judged.wake), (Verdict.NOTHING, evolve(FRESH, numbers={5: 8})))
 
     def test_unchanged(self) -> None:
-        """A decision that changes nothing gives back the same values."""
-        self.assertEqual(self.decide(evolve(FRESH, numbers={5: 8}), NOTHING).wake, evolve(FRESH, numbers={5: 8}))
+        """A decision that changes nothing gives back the same value."""
+        seen = evolve(FRESH, numbers={5: 8})
+        self.assertIs(self.decide(seen, NOTHING).wake, seen)
 
 
 class RepeatTests(RuleCase):
