@@ -12,7 +12,7 @@ from attrs import field, frozen
 from gateway.rehearsal.criteria import Criteria, Move
 from gateway.rehearsal.sizes import LEVELS, Bytes, Sizes
 from gateway.rehearsal.statistics import Estimate, Spread, mean, quantile, share
-from gateway.rehearsal.tally import Tally
+from gateway.rehearsal.tally import COUNTS, Tally
 
 #: Days of a month.
 MONTH = 30.0
@@ -170,11 +170,5 @@ def _user(seen: Seen, days: float, sizes: Sizes, criteria: Criteria, pushes: boo
     )
 
 
-_COUNTED = (
-    *("heartbeats", "told", "lost_parks", "lost_answers", "syncs", "empty_syncs", "items", "connects"),
-    *("sms", "sms_lost", "sms_received", "sms_ignored", "cost", "wakeups", "switches"),
-)
-
-
 def _counts(tallies: Sequence[Tally]) -> dict[str, float]:
-    return {name: sum(getattr(tally, name) for tally in tallies) for name in _COUNTED}
+    return {name: sum(getattr(tally, name) for tally in tallies) for name in COUNTS}

@@ -45,6 +45,7 @@ class Parking:
     _counting: bool = field(init=False, default=False)
     _dead: float = field(init=False, default=0.0)
     _connected: bool = field(init=False, default=False)
+    _calls: dict[int, Call] = field(init=False, factory=dict)
     _broken: Failure | None = field(init=False, default=None)
 
     def park(self) -> None:
@@ -63,14 +64,14 @@ class Parking:
             self.history.append(self.heartbeat.seconds)
         self._foresee()
         try:
-            answering = self.ping(self._call())
+            answering = self.ping(self._call(self.heartbeat.seconds))
         except Unavailable as busy:
             self._later(self._since + busy.retry_after, self.park)
             return
         answering.addCallbacks(self._answered, self._failed, (self._turn,))
 
     def over(self) -> None:
-        """The rehearsal is over: count what has lived until now.
+        """The days are over: count what has lived until now.
 
         @raise Exception: what went wrong with a Ping.
         """
@@ -81,13 +82,18 @@ class Parking:
         tally.heartbeat = self.heartbeat.good or 0
         tally.settled = self.heartbeat.settled or self._steady
 
-    def _call(self) -> Call:
+    def _call(self, interval: int) -> Call:
+        """The request; the same again is not made again."""
+        if interval not in self._calls:
+            self._calls[interval] = self._made(interval)
+        return self._calls[interval]
+
+    def _made(self, interval: int) -> Call:
         folders = [
             Element("Ping:Folder", Element("Ping:Id", folder), Element("Ping:Class", "Email"))
             for folder in self.phone.folders
         ]
-        interval = Element("Ping:HeartbeatInterval", self.heartbeat.seconds)
-        body = Element("Ping:Ping", interval, Element("Ping:Folders", *folders))
+        body = Element("Ping:Ping", Element("Ping:HeartbeatInterval", interval), Element("Ping:Folders", *folders))
         return Call(self.phone.key, "Ping", Version.V2_5, body=body)
 
     # What will happen to it.

@@ -151,7 +151,7 @@ class Rehearsal:
         gc.freeze()
         try:
             events = stream.events([owner.number for owner in owners], plan.seed)
-            world.play(events, end, lambda at: self._tell(version, (at - stream.start) / DAY * len(owners)))
+            world.play(events, end, lambda at: self._tell(version, (at - stream.start) / DAY, len(owners)))
         finally:
             gc.unfreeze()
             world.close()
@@ -160,9 +160,9 @@ class Rehearsal:
         sizes = (measure_sizes(False, plan.truncation), measure_sizes(True, plan.truncation))
         return measure(version.value, seen, stream.days, sizes, plan.criteria, version is Version.DIRECT_PUSH)
 
-    def _tell(self, version: Version, done: float) -> None:
-        whole = len(self.plan.versions) * len(self.plan.owners()) * self.plan.stream.days
-        self.progress(Progress(version, self._done + done, whole))
+    def _tell(self, version: Version, days: float, users: int) -> None:
+        whole = len(self.plan.versions) * users * self.plan.stream.days
+        self.progress(Progress(version, self._done + days * users, whole))
 
 
 def _seen(member: Member) -> Seen:

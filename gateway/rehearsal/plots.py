@@ -7,23 +7,14 @@ from io import StringIO
 from math import isinf
 from typing import Any
 
-from attrs import frozen
-
 #: Colours that people who see them differently can tell apart (Okabe and Ito).
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999")
+_STROKES = ("-", "--", "-.", ":")
+_TICKS = {0.1: "0.1 s", 1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min", 3600: "1 h", 86400: "1 day"}
 
 
 class NoPlots(Exception):
     """matplotlib is not installed."""
-
-
-@frozen
-class Line:
-    """A curve: its name and points."""
-
-    name: str
-    xs: Sequence[float]
-    ys: Sequence[float]
 
 
 def _drawn(draw: Callable[[Any], None], height: float = 3.6) -> str:
@@ -52,14 +43,20 @@ def distributions(lines: Sequence[tuple[str, Sequence[float]]]) -> str:
     """How large a share is reached after how many seconds; C{lines}: quantiles at equal steps of each."""
 
     def draw(axes: Any) -> None:
-        for (name, points), colour in zip(lines, COLOURS * 3, strict=False):
+        for place, ((name, points), colour) in enumerate(zip(lines, COLOURS * 3, strict=False)):
             shares = [100 * (number + 1) / len(points) for number in range(len(points))]
             known = [(max(point, 0.1), at) for point, at in zip(points, shares, strict=True) if not isinf(point)]
-            axes.step([x for x, _ in known], [y for _, y in known], where="post", label=name, color=colour)
+            # Curves that lie upon one another show all the same: the later ones are thinner and broken.
+            look = {"linewidth": max(1.2, 3.2 - 0.5 * place), "linestyle": _STROKES[place % len(_STROKES)]}
+            axes.step([x for x, _ in known], [y for _, y in known], where="post", label=name, color=colour, **look)
         axes.set_xscale("log")
-        axes.set_xlabel("seconds from the change")
+        axes.set_xticks(list(_TICKS), list(_TICKS.values()))
+        axes.minorticks_off()
+        axes.set_xlabel("from the change")
         axes.set_ylabel("% of the changes")
         axes.set_ylim(0, 101)
+        longest = max((point for _, points in lines for point in points if not isinf(point)), default=60.0)
+        axes.set_xlim(0.5, max(60.0, 1.5 * longest))
         axes.grid(alpha=0.3)
         axes.legend(loc="lower right", frameon=False)
 

@@ -8,6 +8,11 @@ from attrs import define, field
 
 #: The radio stays awake for so many seconds after the last byte: what comes within is no new wake-up.
 RADIO_TAIL = 10.0
+#: What is counted by the day.
+COUNTS = (
+    *("heartbeats", "told", "lost_parks", "lost_answers", "syncs", "empty_syncs", "items", "connects", "folder_syncs"),
+    *("sms", "sms_lost", "sms_received", "sms_ignored", "cost", "wakeups", "switches"),
+)
 
 
 @define(eq=False)
@@ -42,6 +47,10 @@ class Tally:
     heartbeat: int | None = None
     settled: bool = False
     _awake: float = field(init=False, default=float("-inf"))
+
+    def counts(self) -> dict[str, float]:
+        """Everything that is counted by the day, by name."""
+        return {name: getattr(self, name) for name in COUNTS}
 
     def active(self, time: float) -> None:
         """The radio sends or receives data now."""

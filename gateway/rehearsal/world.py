@@ -204,7 +204,7 @@ class World:
             clock=self.clock,
             now=self._now,
             settings=Settings(self._rule, lambda user, folder: True, lambda line: ROUTE),
-            tracer=Tracer(NoTrace(), self.clock.seconds),
+            tracer=Tracer(NoTrace(), self.clock.seconds, most=100),
             kick=self.operator.kick,
             counted=self._decided,
         )
@@ -253,7 +253,10 @@ class World:
     # What happens.
 
     def play(self, events: Iterable[Event], until: float, progress: Callable[[float], None]) -> None:
-        """Play events in order of time, then let what is under way arrive; C{progress} is told the time reached."""
+        """Play events in order of time, then let what is under way arrive; C{progress} is told the time reached.
+
+        What is counted by the day is counted until then, latencies to the very end.
+        """
         told = self.start
         for time, together in groupby(events, lambda event: event.time):
             self._run(time)
@@ -261,10 +264,14 @@ class World:
             if time - told >= DAY / 4:
                 told = time
                 progress(time)
+        self._run(until)
+        counted = [self._counted(member, until) for member in self.members.values()]
         self._run(until + EPILOGUE)
         progress(until)
-        for member in self.members.values():
-            self._over(member, until + EPILOGUE)
+        for member, counts in zip(self.members.values(), counted, strict=True):
+            member.phone.over(self.terms.late)
+            for name, count in counts.items():
+                setattr(member.phone.tally, name, count)
 
     def _run(self, until: float) -> None:
         """Let it be that time.
@@ -275,12 +282,13 @@ class World:
         if isinstance(self.database, QuickDatabase) and self.database.trouble is not None:
             raise RuntimeError("the rehearsal is broken") from self.database.trouble
 
-    def _over(self, member: Member, end: float) -> None:
-        member.phone.over(self.terms.late)
+    def _counted(self, member: Member, end: float) -> dict[str, float]:
+        """What is counted by the day, at the end of the days."""
         if member.parking is not None:
             member.parking.over()
         if member.timetable is not None:
             member.timetable.over(end)
+        return member.phone.tally.counts()
 
     def _happen(self, events: list[Event]) -> None:
         """Changes of one moment: into the ledger, and to whoever is to be told."""

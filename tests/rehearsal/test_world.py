@@ -48,11 +48,11 @@ class HeartbeatTests(WorldCase):
         terms = Terms(heartbeats=HeartbeatSet.fixed(900))
         for events in ([], mails(*(hour * HOUR + 7 for hour in range(24)))):
             counts = tally(self.play(Version.DIRECT_PUSH, events, terms=terms))
-            room = (26 * HOUR - len(events) * 2 * TRIP) / (900 + TRIP)
+            room = (24 * HOUR - len(events) * 2 * TRIP) / (900 + TRIP)
             self.assertLessEqual(abs(counts.heartbeats - room), 1 + len(events))
             self.assertGreaterEqual(counts.heartbeats, room - len(events) - 1)
         quiet = tally(self.play(Version.DIRECT_PUSH, [], terms=terms))
-        self.assertEqual(quiet.heartbeats, int(26 * HOUR // (900 + TRIP)))
+        self.assertEqual(quiet.heartbeats, int(24 * HOUR // (900 + TRIP)))
 
     def test_limit(self) -> None:
         """The server's limit is taken and never passed."""
@@ -66,7 +66,7 @@ class HeartbeatTests(WorldCase):
         """Where nothing lives no heartbeat is good, and the phone is connected all the same, most of the time."""
         counts = tally(self.play(Version.DIRECT_PUSH, mails(5 * HOUR), data=DATA_NETWORKS["firewall-4min"]))
         self.assertEqual(counts.heartbeat, 0)
-        self.assertNear(counts.lost_parks, 26 * 15, 2)
+        self.assertNear(counts.lost_parks, 24 * 15, 2)
         self.assertEqual(list(counts.waits), [TRIP])
 
 
@@ -214,7 +214,7 @@ class ScheduleTests(WorldCase):
             counts = tally(self.play(version, events))
             self.assertEqual(len(counts.waits), 40)
             self.assertLessEqual(max(counts.waits), interval + TRIP)
-            self.assertNear(counts.syncs, 26 * HOUR / interval, 1)
+            self.assertNear(counts.syncs, 24 * HOUR / interval, 1)
             self.assertEqual(counts.sms, 0)
 
     def test_gaps(self) -> None:
@@ -222,8 +222,8 @@ class ScheduleTests(WorldCase):
         network = DataNetwork(gaps=12.0, gap=1800.0)
         world = self.play(Version.EVERY_5, mails(*(hour * HOUR for hour in range(1, 24))), data=network)
         (member,) = world.members.values()
-        lost = member.phone.coverage.without(START, START + 26 * HOUR)
-        self.assertNear(tally(world).syncs, (26 * HOUR - lost) / 300, 15)
+        lost = member.phone.coverage.without(START, START + 24 * HOUR)
+        self.assertNear(tally(world).syncs, (24 * HOUR - lost) / 300, 15)
         self.assertGreater(max(tally(world).waits), 301.5)
 
 

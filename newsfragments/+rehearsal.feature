@@ -1,0 +1,1 @@
+`pushgw rehearse` plays a recorded or made-up stream of changes against simulated phones by SMS, Direct Push, both, `auto` and on a schedule, on the gateway's own core in virtual time, and tells latencies, SMS, money, bytes, radio wake-ups and who is safe to move, as a table, JSON and a page with plots. `pushgw compare` tells the same of real users in mode `both` from the trace.
