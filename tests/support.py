@@ -26,7 +26,8 @@ from gateway.eas.call import Call, Command
 from gateway.eas.dispatch import Dispatcher
 from gateway.eas.http import ActiveSync, Root, TrustedProxies, make_site
 from gateway.eas.incoming import ChannelLimits
-from gateway.eas.ping import Ping, PingLimits
+from gateway.eas.parked import Parking, ParkingLimits
+from gateway.eas.ping import Ping
 from gateway.element import Element
 from gateway.interfaces import IAuthenticator
 from gateway.model import Device, DeviceKey, FolderType, Found, FoundFolder, SyncRequest
@@ -145,7 +146,7 @@ class World:
 
     clock: Clock = field(factory=Clock)
     policy: Policy = field(factory=Policy)
-    limits: PingLimits = field(factory=PingLimits)
+    limits: ParkingLimits = field(factory=ParkingLimits)
     channel: ChannelLimits = field(factory=ChannelLimits)
     commands: dict[str, Command] = field(factory=dict)
     stands: dict[str, bool] = field(factory=dict)
@@ -157,7 +158,7 @@ class World:
         self.board = Switchboard(self.clock)
         self.partnerships = Partnerships(self.store)
         self.window = HeartbeatWindow()
-        self.ping = Ping(
+        self.parking = Parking(
             clock=self.clock,
             now=self.now,
             ledger=self.store,
@@ -169,7 +170,7 @@ class World:
             limits=self.limits,
             delivered=self.latencies.append,
         )
-        self.commands["Ping"] = self.ping
+        self.commands["Ping"] = Ping(self.parking)
         self.dispatcher = Dispatcher(
             clock=self.clock,
             now=self.now,
@@ -177,7 +178,7 @@ class World:
             partnerships=self.partnerships,
             commands=self.commands,
             gate=self.gate,
-            levels=self.ping.levels,
+            levels=self.parking.levels,
             access=AccessLog(),
         )
         self.site = make_site(Root(ActiveSync(self.dispatcher, TrustedProxies())), self.clock, self.channel, 120)
@@ -273,7 +274,7 @@ class Phone:
                 self.keys[folder] = done.key
                 world.store.given(key, folder, done.key)
                 more = asked == "0" or done.more
-        world.ping.levels.forget(key)
+        world.parking.levels.forget(key)
 
     @property
     def key(self) -> DeviceKey:

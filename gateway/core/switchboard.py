@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
+from gateway.core.autd import Parameters
 from gateway.core.wheel import Wheel
 from gateway.interfaces import IReporter
 from gateway.model import Change, DeviceKey, Ending
@@ -41,12 +42,15 @@ class Claim:
     """The one slot of a device, held from the arrival of a request to its answer.
 
     It outlives the single Watches of that request, so that a newer request, or a recall, also reaches one that is
-    just looking at the ledger.
+    just looking at the ledger. C{command} is what the request is, C{parameters} what it asks if that is not what the
+    AUTD state of the device says.
     """
 
     device: DeviceKey
     board: Switchboard
     replaced: tuple[float, ...]
+    command: str = "Ping"
+    parameters: Parameters | None = None
     over: Ended | None = None
     looked: Mapping[int, int] = field(factory=dict)
     quiet: bool = True
@@ -149,7 +153,7 @@ class Switchboard:
 
     # What requests call.
 
-    def claim(self, device: DeviceKey) -> Claim:
+    def claim(self, device: DeviceKey, command: str = "Ping") -> Claim:
         """Take the device's slot; the older holder's Watch ends as C{REPLACED}.
 
         @raise Crowded: the slot changed hands too often in a short time; the older holder stays.
@@ -162,7 +166,7 @@ class Switchboard:
             if len(recent) >= REPLACEMENTS:
                 raise Crowded(max(1, int(REPLACEMENT_SECONDS - (now - recent[0])) + 1))
             replaced = (*recent, now)
-        claim = self._claims[device] = Claim(device, self, replaced)
+        claim = self._claims[device] = Claim(device, self, replaced, command)
         if older is not None:
             older.end(Ending.REPLACED)
         return claim

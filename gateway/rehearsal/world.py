@@ -22,8 +22,9 @@ from gateway.core.switchboard import Claim, Ended, Switchboard
 from gateway.core.tracer import Tracer
 from gateway.core.waker import Settings, Waker
 from gateway.core.wakerules import Hours, quiet_until
+from gateway.eas import parked
 from gateway.eas.call import Answer, Call
-from gateway.eas.ping import Ping, PingLimits
+from gateway.eas.ping import Ping
 from gateway.interfaces import ITrace
 from gateway.model import Change, DeviceKey, FolderType, Found, FoundFolder, Mode, SyncOutcome, SyncRequest
 from gateway.rehearsal.clock import Call as Timer
@@ -185,15 +186,17 @@ class World:
         self.board = Switchboard(still, self._ended)
         self.policy = Policy(self.version.mode)
         self.ping = Ping(
-            clock=still,
-            now=self._now,
-            ledger=self.store,
-            partnerships=Partnerships(self.store),
-            board=self.board,
-            policy=self.policy,
-            stands=lambda device: True,
-            window=HeartbeatWindow(),
-            limits=PingLimits(self.terms.heartbeat_limits),
+            parked.Parking(
+                clock=still,
+                now=self._now,
+                ledger=self.store,
+                partnerships=Partnerships(self.store),
+                board=self.board,
+                policy=self.policy,
+                stands=lambda device: True,
+                window=HeartbeatWindow(),
+                limits=parked.ParkingLimits(self.terms.heartbeat_limits),
+            )
         )
         self.operator = Operator(self.store.outbox, self.clock, self.seed)
         self.parks = Parks(lambda key: key in self.waker.keys, self._now, self.terms.young_seconds)
@@ -365,7 +368,7 @@ class World:
 
     def sync(self, key: DeviceKey, folder: int, sync_key: str) -> tuple[SyncOutcome, str]:
         """Execute a Sync as the command does between a request and its answer."""
-        levels = self.ping.levels
+        levels = self.ping.parking.levels
         begun = levels.begin(key)
         request = SyncRequest(sync_key, sync_key.encode(), self._now())
         outcome = result(self.store.sync(key, folder, request))

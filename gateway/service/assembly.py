@@ -27,6 +27,7 @@ from gateway.eas.folders import FolderSync
 from gateway.eas.gate import Gate, Rules
 from gateway.eas.http import ActiveSync, Root, TrustedProxies, make_site
 from gateway.eas.notify import Notify
+from gateway.eas.parked import Parking
 from gateway.eas.ping import Ping
 from gateway.eas.provision import Provision
 from gateway.eas.sync import Sync
@@ -106,8 +107,8 @@ def assemble(config: Config, reactor: Any) -> Parts:
     rules = Rules()
     settings.apply_rules(rules, config)
     gate = Gate(rules, wall_clock)
-    limits, _ = settings.ping_limits(config)
-    ping = Ping(
+    limits, _ = settings.parking_limits(config)
+    parking = Parking(
         clock=reactor,
         now=wall_clock,
         ledger=store,
@@ -122,7 +123,7 @@ def assemble(config: Config, reactor: Any) -> Parts:
         limits=limits,
         delivered=metrics.latency.observe,
     )
-    commands: dict[str, Command] = {"Ping": ping}
+    commands: dict[str, Command] = {"Ping": Ping(parking)}
     verifier = Verifier(reactor, pools.run("cred"), config.cred.threads, config.cred.queue)
     authenticator = make_authenticator(config, accounts, reactor, verifier)
     dispatcher = Dispatcher(
@@ -132,7 +133,7 @@ def assemble(config: Config, reactor: Any) -> Parts:
         partnerships=partnerships,
         commands=commands,
         gate=gate.check,
-        levels=ping.levels,
+        levels=parking.levels,
         access=AccessLog(config.log.access, partial(counted, metrics)),
         rate=Rate(config.limits.requests_per_second, config.limits.request_burst),
         limits=settings.body_limits(config),
@@ -177,6 +178,7 @@ def assemble(config: Config, reactor: Any) -> Parts:
         returns.take,
         reactor,
         wall_clock,
+        lambda: knocking.waker.settings.lease,
         lambda operator, result: metrics.door.labels(operator, result).inc(),
     )
     proxies = TrustedProxies(https.trusted_proxies)
@@ -184,7 +186,7 @@ def assemble(config: Config, reactor: Any) -> Parts:
     orders = make_orders(config, store, partnerships, policy, accounts, wall_clock, board)
     orders.lines.registered, orders.lines.dropped = knocking.waker.registered, knocking.waker.dropped
     orders.modes.changed = knocking.modes_changed
-    orders.examination.live = make_live(authenticator.throttle, source, ping.window, cuts, knocking.senders)
+    orders.examination.live = make_live(authenticator.throttle, source, parking.window, cuts, knocking.senders)
     return Parts(
         config=config,
         reactor=reactor,
@@ -194,14 +196,14 @@ def assemble(config: Config, reactor: Any) -> Parts:
         partnerships=partnerships,
         board=board,
         policy=policy,
-        window=ping.window,
+        window=parking.window,
         rules=rules,
         accounts=accounts,
         verifier=verifier,
         authenticator=authenticator,
         context=context,
         source=source,
-        ping=ping,
+        parking=parking,
         sync=sync,
         estimate=estimate,
         notify=notify,

@@ -27,7 +27,7 @@ from gateway.eas.estimate import GetItemEstimate
 from gateway.eas.gate import Rules
 from gateway.eas.http import DeviceSite, TrustedProxies
 from gateway.eas.notify import Notify
-from gateway.eas.ping import Ping
+from gateway.eas.parked import Parking
 from gateway.eas.sync import Sync
 from gateway.interfaces import IReporter
 from gateway.metrics import Metrics
@@ -88,7 +88,7 @@ class Parts:
     authenticator: Authenticator
     context: ServerContext
     source: MaildirSource
-    ping: Ping
+    parking: Parking
     sync: Sync
     estimate: GetItemEstimate
     notify: Notify

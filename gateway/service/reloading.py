@@ -24,7 +24,7 @@ Apply = Callable[[Parts, Config], None]
 
 def check_heartbeats(config: Config) -> None:
     """Say so (event 3016) if the bounds of the heartbeat contradict each other."""
-    limits, right = settings.ping_limits(config)
+    limits, right = settings.parking_limits(config)
     if not right:
         log.warn(
             "event 3016: direct_push.min_heartbeat {minimum} is above max_heartbeat {maximum};"
@@ -98,9 +98,9 @@ def _passwords(parts: Parts, config: Config) -> None:
 def _pings(parts: Parts, config: Config) -> None:
     push = config.direct_push
     check_heartbeats(config)
-    parts.ping.limits, _ = settings.ping_limits(config)
-    parts.ping.levels.forget_all()
-    parts.ping.berths.limits = settings.berth_limits(config)
+    parts.parking.limits, _ = settings.parking_limits(config)
+    parts.parking.levels.forget_all()
+    parts.parking.berths.limits = settings.berth_limits(config)
     parts.window.resize(push.sample_size, push.alert_threshold)
 
 

@@ -15,19 +15,19 @@ from gateway.eas import policydoc, wbxml
 from gateway.eas.content import BodyLimits
 from gateway.eas.gate import Rules
 from gateway.eas.incoming import ChannelLimits
-from gateway.eas.ping import PingLimits
+from gateway.eas.parked import ParkingLimits
 from gateway.eas.syncbody import SyncLimits
 from gateway.model import DeviceKey
 
 T = TypeVar("T")
 
 
-def ping_limits(config: Config) -> tuple[PingLimits, bool]:
-    """What is configured for Ping, and whether the pair of heartbeat limits was right."""
+def parking_limits(config: Config) -> tuple[ParkingLimits, bool]:
+    """What is configured for requests that are parked, and whether the pair of heartbeat limits was right."""
     push = config.direct_push
     limits, right = HeartbeatLimits.configured(push.min_heartbeat, push.max_heartbeat)
     adds_only = any(word.value == "Email" for word in push.adds_only)
-    return PingLimits(limits, push.max_folders, push.grace, adds_only), right
+    return ParkingLimits(limits, push.max_folders, push.grace, adds_only), right
 
 
 def berth_limits(config: Config) -> BerthLimits:

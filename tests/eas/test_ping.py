@@ -13,7 +13,7 @@ from gateway.core.heartbeat import HeartbeatLimits
 from gateway.core.policy import Policy
 from gateway.eas.call import Answer, Call
 from gateway.eas.dispatch import Arrival
-from gateway.eas.ping import RETRY_FIRST, PingLimits
+from gateway.eas.parked import RETRY_FIRST, ParkingLimits
 from gateway.element import Element
 from gateway.interfaces import BackendDown
 from gateway.model import Change, DeviceKey, FolderType, Found, FoundFolder, Mode, SyncOptions, SyncRequest
@@ -106,7 +106,7 @@ class ParametersTests(PingCase):
         self.parked(self.inbox)
         self.later(61)
         before = self.cached()
-        self.world.ping.limits = PingLimits(max_folders=2)
+        self.world.parking.limits = ParkingLimits(max_folders=2)
         for status, answers in {
             "4": self.phone.ping(480, self.inbox, self.inbox),
             "5": self.phone.ping(10, self.sent),
@@ -232,14 +232,14 @@ class StatusTests(PingCase):
 
     def test_tooManyFolders(self) -> None:
         """More folders than allowed: Status 6 with MaxFolders, before anything else is looked at."""
-        self.world.ping.limits = PingLimits(max_folders=300)
+        self.world.parking.limits = ParkingLimits(max_folders=300)
         answers = self.phone.ping(10, *range(1, 302))
         self.assertEqual(status_of(answers), "6")
         self.assertEqual(answers[0].body.hex(), "03016a00000d4547033600014d03333030000101")
 
     def test_order(self) -> None:
         """Checks come in order: syntax, folder count, missing parameters, interval, then the hierarchy."""
-        self.world.ping.limits = PingLimits(max_folders=1)
+        self.world.parking.limits = ParkingLimits(max_folders=1)
         fresh = Phone(self.world, device="fresh")
         self.assertEqual(status_of(fresh.ping(1, 1, 1)), "4")
         self.assertEqual(status_of(fresh.ping(1, 1, 2)), "6")
@@ -300,7 +300,7 @@ class ChangeTests(PingCase):
 
     def test_addsOnly(self) -> None:
         """With the switch for adds only, flags and removals do not wake; a new mail does."""
-        self.world.ping.limits = PingLimits(adds_only=True)
+        self.world.parking.limits = ParkingLimits(adds_only=True)
         self.world.found(self.inbox, "1.a")
         self.phone.synchronise(self.inbox)
         self.parked(self.inbox)
@@ -340,7 +340,7 @@ class ChangeTests(PingCase):
     def test_newMailNeedsNoLook(self) -> None:
         """A mail just received is news to whoever was parked: it is told without asking the ledger."""
         self.parked(self.inbox)
-        self.world.ping.ledger = None
+        self.world.parking.ledger = None
         self.world.found(self.inbox, "1.a")
         self.assertEqual(status_of(self.phone.connection.answers()), "2")
 
@@ -389,12 +389,12 @@ class ChangeTests(PingCase):
         request = SyncRequest(self.phone.keys[self.inbox], b"x", self.world.now())
         outcome = self.world.result(self.world.store.sync(self.phone.key, self.inbox, request))
         self.assertEqual(len(outcome.batch), 1)
-        self.world.ping.levels.forget(self.phone.key)
+        self.world.parking.levels.forget(self.phone.key)
         self.assertEqual(status_of(self.phone.ping(60, self.inbox)), "2")
 
     def test_grace(self) -> None:
         """A configured grace collects changes into one answer, and never goes beyond the interval."""
-        self.world.ping.limits = PingLimits(grace=2.0)
+        self.world.parking.limits = ParkingLimits(grace=2.0)
         self.parked(self.inbox, self.sent)
         self.world.found(self.inbox, "1.a")
         self.assertEqual(self.later(0.5), [])
@@ -424,7 +424,7 @@ class ChangeTests(PingCase):
         """The same Ping again with nothing new parks without a look at the ledger."""
         self.parked(self.inbox)
         self.later(61)
-        self.world.ping.ledger = None
+        self.world.parking.ledger = None
         self.parked(self.inbox)
 
     def test_afterASyncNoLookIsNeeded(self) -> None:
@@ -435,7 +435,7 @@ class ChangeTests(PingCase):
         self.world.found(self.inbox, "1.a")
         self.assertEqual(status_of(other.answers()), "2")
         self.assertEqual(self.phone.post("Sync")[0].status, 200)
-        self.world.ping.ledger = None
+        self.world.parking.ledger = None
         self.parked(self.inbox)
         other.lose()
 
@@ -489,8 +489,8 @@ class Counted:
     """The ledger, counting how often it is asked by a Ping."""
 
     def __init__(self, world: World) -> None:
-        self.ledger, self.count = world.ping.ledger, 0
-        world.ping.ledger = self
+        self.ledger, self.count = world.parking.ledger, 0
+        world.parking.ledger = self
 
     def look(self, *args: object) -> Deferred:
         """Count and ask."""
@@ -502,16 +502,16 @@ class Down:
     """A ledger that does not answer for a while."""
 
     def __init__(self, world: World) -> None:
-        self.ping = world.ping
-        self.ledger = world.ping.ledger
+        self.parking = world.parking
+        self.ledger = world.parking.ledger
 
     def begin(self) -> None:
         """From now on a look fails."""
-        self.ping.ledger = self
+        self.parking.ledger = self
 
     def end(self) -> None:
         """The ledger answers again."""
-        self.ping.ledger = self.ledger
+        self.parking.ledger = self.ledger
 
     def look(self, *args: object) -> Deferred:
         """Fail."""
@@ -522,8 +522,8 @@ class Slow:
     """A ledger whose looks take as long as a test wants."""
 
     def __init__(self, world: World) -> None:
-        self.ledger, self.waiting = world.ping.ledger, Deferred()
-        world.ping.ledger = self
+        self.ledger, self.waiting = world.parking.ledger, Deferred()
+        world.parking.ledger = self
 
     def look(self, *args: object) -> Deferred:
         """Look now, and answer later."""
@@ -568,14 +568,14 @@ class TroubleTests(PingCase):
 
     def test_limitsChangedWhileLooking(self) -> None:
         """What a look found by other rules than those in force now does not spare the next Ping its look."""
-        self.world.ping.limits = PingLimits(adds_only=True)
+        self.world.parking.limits = ParkingLimits(adds_only=True)
         self.world.found(self.inbox, "1.a")
         self.phone.synchronise(self.inbox)
         self.world.found(self.inbox, "1.a", state="S")
         slow = Slow(self.world)
         self.assertEqual(self.phone.ping(60, self.inbox), [])
-        self.world.ping.limits, self.world.ping.ledger = PingLimits(), slow.ledger
-        self.world.ping.levels.forget_all()
+        self.world.parking.limits, self.world.parking.ledger = ParkingLimits(), slow.ledger
+        self.world.parking.levels.forget_all()
         slow.waiting.callback(None)
         self.assertEqual(status_of(self.later(61)), "1")
         self.assertEqual(status_of(self.phone.ping(60, self.inbox)), "2")
@@ -783,7 +783,7 @@ class BoundTests(PingCase):
 
     def test_perUser(self) -> None:
         """More parked requests of a user than allowed: 503 with Retry-After."""
-        self.world.ping.berths.limits = BerthLimits(per_user=1)
+        self.world.parking.berths.limits = BerthLimits(per_user=1)
         self.parked(self.inbox)
         tablet = Phone(self.world, device="tablet")
         tablet.synchronise(self.inbox)
@@ -807,7 +807,7 @@ class BoundTests(PingCase):
 
     def test_ownLimits(self) -> None:
         """Configured limits replace the defaults."""
-        self.world.ping.limits = PingLimits(HeartbeatLimits(1, 3540))
+        self.world.parking.limits = ParkingLimits(HeartbeatLimits(1, 3540))
         self.assertEqual(self.phone.ping(1, self.inbox), [])
         self.assertEqual(status_of(self.later(2.25)), "1")
 

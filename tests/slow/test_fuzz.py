@@ -196,9 +196,9 @@ class FuzzTests(SynchronousTestCase):
         self.mailbox = MemoryMailbox()
         rules = Rules(lambda user: Policy({"DevicePasswordEnabled": "1"}) if self.strict else None)
         self.strict = False
-        world.dispatcher.gate = world.ping.stands = None  # type: ignore[assignment]
+        world.dispatcher.gate = world.parking.stands = None  # type: ignore[assignment]
         gate = Gate(rules, world.now)
-        world.dispatcher.gate, world.ping.stands = gate.check, gate.stands
+        world.dispatcher.gate, world.parking.stands = gate.check, gate.stands
         world.commands["Sync"] = Sync(world.store, self.mailbox, world.board, world.now, execute, rules)
         world.commands["FolderSync"] = FolderSync(world.store, world.dispatcher.greeting)
         world.commands["GetItemEstimate"] = GetItemEstimate(world.store, world.now, rules)
