@@ -201,9 +201,9 @@ class ITriggers(Interface):
         lease is renewed to C{now + lease} (0: never expires; only if less than 9/10 of it are left), and if a change
         was held back meanwhile a look is due after C{rule.settle}; C{None} for a device without a line."""
 
-    def outside_guid(line: Line, guid: str, now: int) -> Deferred[bool]:
+    def outside_guid(line: Line, guid: str, now: int, lease: int) -> Deferred[bool]:
         """A trigger of another server came in with this GUID; whether it is new, which means that the device has
-        synchronised with that server since the last one."""
+        synchronised with that server since the last one, and renews the lease as L{synced} does."""
 
     def due(now: int, most: int) -> Deferred[list[Concerned]]:
         """The devices whose decision was put off until now at the latest, oldest first, with all folders of their

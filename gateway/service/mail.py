@@ -90,14 +90,16 @@ def make_doors(
     returned: Callable[[Bounces, str, bytes], Awaitable[None]],
     reactor: Any,
     now: Callable[[], int],
+    lease: Callable[[], int],
     counted: Callable[[str, str], None],
 ) -> list[IMailDoor]:
     """What takes mail for addresses that are no mailboxes: triggers of older servers, and bounces.
 
     @param knock: is given the triggers. @param returned: is given the bounces.
+    @param lease: seconds that a lease is renewed to, 0: for ever.
     @param counted: told of each trigger, with its operator and what was done with it.
     """
     return [
-        TriggerDoor(door_rules(config), triggers, knock, septets, reactor, now, counted),
+        TriggerDoor(door_rules(config), triggers, knock, septets, reactor, now, lease, counted),
         BounceDoor(bounce_addresses(config), returned),
     ]

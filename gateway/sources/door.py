@@ -21,6 +21,7 @@ from zope.interface import implementer
 
 from gateway.core.numbers import BadNumber, e164, masked
 from gateway.core.rate import Rate
+from gateway.core.waking import renewed
 from gateway.interfaces import ITriggers
 from gateway.sources.doors import IMailDoor, Taker
 from gateway.sources.smtpto import NotHere
@@ -119,6 +120,7 @@ class TriggerDoor:
     @param knock: is given line, GUID and text, and has it decided and safe what becomes of it when it is done.
     @param septets: how many septets a text takes in the GSM alphabet; raises C{ValueError} if that lacks a character.
     @param clock: monotonic time. @param now: seconds since the epoch.
+    @param lease: seconds that a lease is renewed to when the device has synchronised with its server, 0: for ever.
     @param counted: told of every mail, with the operator and C{taken}, C{stranger}, C{flood}, C{unknown} or C{unfit}.
     @param guid: what a GUID looks like in the text; its first group, if it has one, or else the whole match counts.
     """
@@ -131,6 +133,7 @@ class TriggerDoor:
     septets: Callable[[str], int]
     clock: IReactorTime
     now: Callable[[], int]
+    lease: Callable[[], int]
     counted: Callable[[str, str], None] = lambda operator, what: None
     guid: re.Pattern[str] = GUID
     _rates: dict[str, Rate] = field(init=False, factory=dict)
@@ -189,7 +192,10 @@ class TriggerDoor:
         except NotHere as refusal:
             raise self._refused(rule, "unfit", refusal) from None
         guid = self._guid(text)
-        new = await self.triggers.outside_guid(line, guid, self.now())
+        now, lease = self.now(), self.lease()
+        new = await self.triggers.outside_guid(line, guid, now, lease)
+        if new:
+            line = evolve(line, expires=renewed(line.expires, lease, now))
         await self.knock(line, guid, text.encode())
         self.counted(rule.operator, "taken")
         self.log.info(

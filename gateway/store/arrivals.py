@@ -62,18 +62,25 @@ def synced(connection: Connection, key: DeviceKey, now: int, rule: WakeRule, lea
         write_wakes(connection, [(id, after)])
     if after.guid != wake.guid:
         withdraw(connection, key, now, "the device came before", foreign=False)
-    expires = connection.execute(_EXPIRES, {"the_device": id}).scalar_one()
-    if renewed(expires, lease, now) != expires:
-        connection.execute(_RENEW, {"the_device": id, "new_expires": renewed(expires, lease, now)})
+    _renew(connection, id, lease, now)
     return after
 
 
-def outside_guid(connection: Connection, key: DeviceKey, guid: str, now: int) -> bool:
-    """Whether a GUID of another server is new; then what waits of that server is out of date."""
+def _renew(connection: Connection, id: int | None, lease: int, now: int) -> None:
+    """The device has shown that it is there."""
+    expires = connection.execute(_EXPIRES, {"the_device": id}).scalar_one_or_none()
+    if expires is not None and renewed(expires, lease, now) != expires:
+        connection.execute(_RENEW, {"the_device": id, "new_expires": renewed(expires, lease, now)})
+
+
+def outside_guid(connection: Connection, key: DeviceKey, guid: str, now: int, lease: int) -> bool:
+    """Whether a GUID of another server is new; then what waits of that server is out of date, and the device is there:
+    its lease is renewed."""
     id, guid = device_id(connection, key), storable(guid)
     new = connection.execute(_OUTSIDE, {"the_device": id, "the_guid": guid}).rowcount > 0
     if new:
         withdraw(connection, key, now, "the device came before", foreign=True)
+        _renew(connection, id, lease, now)
     return new
 
 

@@ -75,9 +75,9 @@ class Triggers:
         unmoved, wake = self.database.reading(arrivals.unmoved, key, now, rule, lease)
         return wake if unmoved else self.database.writing(True, arrivals.synced, key, now, rule, lease)
 
-    def outside_guid(self, line: Line, guid: str, now: int) -> Deferred[bool]:
+    def outside_guid(self, line: Line, guid: str, now: int, lease: int) -> Deferred[bool]:
         """See L{ITriggers}."""
-        return self.database.write_durably(arrivals.outside_guid, line.key, guid, now)
+        return self.database.write_durably(arrivals.outside_guid, line.key, guid, now, lease)
 
     def due(self, now: int, most: int) -> Deferred[list[Concerned]]:
         """See L{ITriggers}."""

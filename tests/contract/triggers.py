@@ -425,7 +425,7 @@ class DoorContract(LineCase):
 
     def knock(self, guid: str, **more: object) -> Verdict:
         [found] = self.result(self.triggers.wakes([ANN]))
-        self.new = self.result(self.triggers.outside_guid(found.line, guid, int(self.now)))
+        self.new = self.result(self.triggers.outside_guid(found.line, guid, int(self.now), 1000))
         order = self.order(cause=Cause.DOOR, folders=(), guid=guid, content=b"text of " + guid.encode(), **more)
         [decided] = self.decide(order)
         return decided.verdict
@@ -438,6 +438,16 @@ class DoorContract(LineCase):
         self.now += 900
         self.assertEqual((self.knock("x1"), self.new), (Verdict.SMS, False))
         self.assertEqual((self.knock("x2"), self.new), (Verdict.SMS, True))
+
+    def test_lease(self) -> None:
+        """A new GUID renews the lease as a sync does, for the device is there; the same one does not."""
+        self.result(self.triggers.keep_line(line(expires=NOW + 10)))
+        self.knock("x1")
+        self.now += 900
+        self.knock("x1")
+        self.assertEqual(self.result(self.triggers.lines("ann"))[0].expires, NOW + 1000)
+        self.knock("x2")
+        self.assertEqual(self.result(self.triggers.lines("ann"))[0].expires, NOW + 1900)
 
     def test_content(self) -> None:
         """It goes out as it came, with its own GUID."""

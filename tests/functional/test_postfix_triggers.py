@@ -46,6 +46,7 @@ class TriggersTests(TestCase):
             septets,
             reactor,  # type: ignore[arg-type]
             lambda: int(datetime.now(UTC).timestamp()),
+            lambda: 0,
             lambda *what: self.counts.append(what),
         )
         self.shelf, names = Shelf(), Names(["ann"])

@@ -58,6 +58,7 @@ class DoorCase(SynchronousTestCase):
             septets,
             self.clock,
             lambda: EPOCH,
+            lambda: 1000,
             lambda *what: self.counts.append(what),
         )
         names = Names(["ann"])
@@ -116,7 +117,7 @@ class DoorCase(SynchronousTestCase):
 
     def new_guid(self, guid: str) -> bool:
         """Whether the store has not seen that GUID as the last one."""
-        return bool(result_of(self.store.triggers.outside_guid(Line(PHONE), guid, EPOCH)))
+        return bool(result_of(self.store.triggers.outside_guid(Line(PHONE), guid, EPOCH, 1000)))
 
 
 class TriggerTests(DoorCase):
@@ -134,6 +135,16 @@ class TriggerTests(DoorCase):
         self.assertEqual(self.counts, [("big", "taken")])
         self.assertFalse(self.new_guid(GUID))
         self.assertEqual(self.shelf.mails, [])
+
+    def test_lease(self) -> None:
+        """A new GUID means that the device is there, so a line that has lapsed is in use again."""
+        self.register(NUMBER, expires=EPOCH - 1)
+        self.send()
+        self.assertEqual(self.knocks[0][0].expires, EPOCH + 1000)
+        self.assertEqual(result_of(self.store.triggers.lines("ann"))[0].expires, EPOCH + 1000)
+        self.register(NUMBER, expires=EPOCH - 1)
+        self.send()
+        self.assertEqual(self.knocks[1][0].expires, EPOCH - 1)
 
     def test_numbers(self) -> None:
         """A number may be written with a plus sign, with 00, with the digits alone, and as people write it."""

@@ -175,7 +175,7 @@ class SettingsTests(SynchronousTestCase):
             (1, lambda: store.triggers.decide([], 1)),
             (1, lambda: store.triggers.synced(key, 1, rule, 9000)),
             (0, lambda: store.triggers.synced(key, 1, rule, 9000)),
-            (1, lambda: store.triggers.outside_guid(Line(key), "x", 1)),
+            (1, lambda: store.triggers.outside_guid(Line(key), "x", 1, 9000)),
             (0, lambda: store.triggers.parks({key: (1, 1, False)})),
             (0, lambda: store.triggers.late(1)),
             (1, lambda: store.outbox.put([letter])),

@@ -161,7 +161,7 @@ class StatementTests(SynchronousTestCase):
         self.ask(self.outbox.letters("u0", None, 9))
         self.ask(self.outbox.letters("u0", "phone", 9))
         self.ask(self.triggers.late(NOW + 9))
-        self.ask(self.triggers.outside_guid(Line(key), "x", NOW))
+        self.ask(self.triggers.outside_guid(Line(key), "x", NOW, 9000))
         self.ask(self.triggers.synced(key, NOW, RULE, 9000))
         self.ask(self.triggers.keep_line(Line(other, "+1")))
         self.ask(self.trace.note([Hop(NOW, key, "x")]))
