@@ -15,6 +15,8 @@ from gateway.admin.facts import Certificate
 
 #: How long an answer may take.
 SECONDS = 5.0
+#: The PROXY protocol lets the addresses out after UNKNOWN; Twisted's reader of it does not.
+_PROXY = b"PROXY UNKNOWN 127.0.0.1 127.0.0.1 1 1\r\n"
 
 
 @frozen
@@ -79,7 +81,7 @@ def _look(door: Door, seconds: float) -> Sight:
     try:
         with socket.create_connection((reachable(door.host), door.port), seconds) as link:
             if door.proxied:
-                link.sendall(b"PROXY UNKNOWN\r\n")
+                link.sendall(_PROXY)
             return Sight("", _certificate(link, door.name)) if door.tls else Sight()
     except TimeoutError:
         return Sight(f"no answer within {seconds:g} s")

@@ -108,13 +108,14 @@ class Running:
     """A gateway on a folder.
 
     C{settings} are values in TOML by section and key, over those that every test wants; C{users} get L{PASSWORD};
-    C{environment} is added to that of the process.
+    C{environment} is added to that of the process; C{wrapper} is what starts it, if not this process.
     """
 
     folder: Path
     users: Sequence[str] = ("ann",)
     settings: dict[str, dict[str, str]] = field(factory=dict)
     environment: Mapping[str, str] = field(factory=dict)
+    wrapper: Sequence[str] = ()
     process: subprocess.Popen[bytes] | None = field(init=False, default=None)
     addresses: dict[str, list[str]] = field(init=False, factory=dict)
     _free: list[str] = field(init=False)
@@ -193,7 +194,7 @@ class Running:
         """Start the process, with options of the plugin and of twistd, and do not wait for it."""
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*TWISTD, *twistd, "pushgw", "--config", str(self.config), *arguments],
+                [*self.wrapper, *TWISTD, *twistd, "pushgw", "--config", str(self.config), *arguments],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
