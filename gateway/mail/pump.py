@@ -12,12 +12,14 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from gateway.core.numbers import masked
 from gateway.core.retrying import Retry
 from gateway.interfaces import IOutbox
 from gateway.mail.server import Fate, Mail, Result, Unreachable
 from gateway.trigger import Letter, LetterState, Outcome
 
 _MESSAGE_ID = re.compile(rb"^message-id:[ \t]*(?:\r?\n[ \t]+)?(<[^<>\s]{1,990}>)[ \t]*\r?$", re.I | re.M)
+_NUMBER = re.compile(r"\+?[0-9]{7,}")
 _BODY = re.compile(rb"\r?\n\r?\n")
 #: So many letters are taken at a time. All of them are in doubt until they are settled, so there are few.
 MOST = 10
@@ -247,7 +249,9 @@ class Pump:
 
     def _no_connection(self, why: str) -> None:
         if not self.trouble:
-            self.log.warn("{route} has no connection: {why}", route=self.route, why=why)
+            # Servers repeat the addresses that they are asked about, and numbers are not logged.
+            words = _NUMBER.sub(lambda found: masked(found[0]), why)
+            self.log.warn("{route} has no connection: {why}", route=self.route, why=words)
         self.trouble = why
         self._pause()
 

@@ -70,16 +70,6 @@ class Submission:
         finally:
             self._turn.release()
 
-    async def check(self) -> None:
-        """Connect, log in where that is asked for, and leave.
-
-        @raise Unreachable: something of that does not work.
-        """
-        self._aborted = False
-        session = await self._open()
-        session.leave()
-        await session.gone
-
     async def close(self) -> None:
         """Leave politely; fires when the connection is closed, within the time-out."""
         session = self._let_go()

@@ -158,12 +158,25 @@ class TriggerDoor:
         """
         rule = self._rule(domain)
         assert rule is not None
+        try:
+            line = await self._admitted(rule, local, sender, peer)
+        except NotHere as refusal:
+            self.log.info(
+                "A trigger from <{sender}> ({peer}) for {operator} was refused: {why}",
+                sender=sender,
+                peer=peer,
+                operator=rule.operator,
+                why=refusal.text,
+            )
+            raise
+        return Taker(f"number {line.number}", partial(self._take, rule, line))
+
+    async def _admitted(self, rule: DoorRule, local: str, sender: str, peer: str) -> Line:
         if not rule.allows(sender, peer):
             raise self._refused(rule, "stranger", NotHere(550, "5.7.1", "You may not send triggers here"))
         if self._rates[rule.operator].wait("", self.clock.seconds()):
             raise self._refused(rule, "flood", NotHere(451, "4.7.1", "Too many triggers, come back in a minute"))
-        line = await self._line(rule, local)
-        return Taker(f"number {line.number}", partial(self._take, rule, line))
+        return await self._line(rule, local)
 
     def _rule(self, domain: str) -> DoorRule | None:
         wanted = domain.lower()
@@ -190,6 +203,7 @@ class TriggerDoor:
             text = trigger_text(content)
             self._check(text)
         except NotHere as refusal:
+            self.log.info("What came in by {operator} is no trigger: {why}", operator=rule.operator, why=refusal.text)
             raise self._refused(rule, "unfit", refusal) from None
         guid = self._guid(text)
         now, lease = self.now(), self.lease()

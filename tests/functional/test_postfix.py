@@ -15,7 +15,7 @@ from gateway.config.sending import NumberForm
 from gateway.core.retrying import Retry
 from gateway.mail.pump import Pump
 from gateway.mail.returns import Returns
-from gateway.mail.server import Login, Security, Server, Timeouts, Unreachable
+from gateway.mail.server import Fate, Login, Mail, Security, Server, Timeouts, Unreachable
 from gateway.mail.submission import Submission
 from gateway.model import DeviceKey
 from gateway.service.mailout import MailOut, bounce_addresses
@@ -82,9 +82,9 @@ class SendingCase(TestCase):
 
     async def unreachable(self, port: int, **changed: Any) -> str:
         """Why a server cannot be used."""
-        checked = Submission(self.server(port, **changed), reactor).check()  # type: ignore[arg-type]
-        error = await self.assertFailure(Deferred.fromCoroutine(checked), Unreachable)
-        return str(error)
+        submission = Submission(self.server(port, **changed), reactor)  # type: ignore[arg-type]
+        sent = Deferred.fromCoroutine(submission.send(Mail("", ("x@sms.example.net",), b"x\r\n")))
+        return str(await self.assertFailure(sent, Unreachable))
 
     async def send(self, pump: Pump, count: int) -> None:
         """Queue letters and wait until all of them are settled for good."""
@@ -227,6 +227,20 @@ class PostfixTests(SendingCase):
         """TLS from the first byte does as well."""
         await self.send(self.pump(self.postfix.wrapped, **{**self.secured, "security": Security.TLS}), 1)
         self.assertEqual(await self.states(), [SENT])
+
+    async def test_large(self) -> None:
+        """A large mail arrives as it is, in TLS too; one that is larger than the server takes is not even begun."""
+        submission = Submission(self.server(self.postfix.port, **self.secured), reactor)  # type: ignore[arg-type]
+        self.addCleanup(lambda: Deferred.fromCoroutine(submission.close()))
+        body = "".join(f".{n}\n..\n" for n in range(300_000))
+        content = f"Subject: large\n\n{body}".encode()
+        result = await submission.send(Mail("", ("x@sms.example.net",), content))
+        self.assertEqual(result.fate, Fate.TAKEN, result.text)
+        await soon(self.sink.mails, "the mail")
+        await soon(lambda: self.sink.mails()[0].endswith("..\n\n"), "all of it")
+        self.assertTrue(self.sink.mails()[0].partition("\n\n")[2].rstrip() == body.rstrip())
+        result = await submission.send(Mail("", ("x@sms.example.net",), content * 4))
+        self.assertRegex(result.text, "^5.3.4 ")
 
     async def test_untrusted(self) -> None:
         """A certificate that nobody vouches for, or that is for another name, is not taken, in either way of TLS."""

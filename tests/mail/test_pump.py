@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -300,6 +302,20 @@ class RouteTests(PumpCase):
         self.assertEqual(len(self.hand.mails), 1)
         self.assertEqual(self.states(), [QUEUED, QUEUED])
         self.assertEqual(self.pump.trouble, "421 4.3.2 going down")
+
+    def test_numbers(self) -> None:
+        """Of a number that the server repeats only the ends are logged."""
+        events: list[dict[str, Any]] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        said = Said(Fate.LATER, "421 4.7.0 <491701234567@sms.example.net>: come back")
+        self.put(LETTER)
+        self.hand.answers = [Result({TO: said}, broken=True)]
+        self.pump.start()
+        lines = [formatEvent(event) for event in events]
+        self.assertTrue(any("491...567@sms" in line for line in lines), lines)
+        self.assertFalse(any("491701234567" in line for line in lines), lines)
+        self.assertIn("491701234567", self.letter().result)
 
     def test_outboxDown(self) -> None:
         """While the outbox does not answer the route rests; what became of letters is written later, and first."""

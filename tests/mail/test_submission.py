@@ -192,32 +192,6 @@ class ConversationTests(SubmissionCase):
         self.assertEqual(self.successResultOf(second).fate, Fate.LATER)
         self.assertEqual(len(self.dial.wires), 1)
 
-    def test_check(self) -> None:
-        """A check connects, logs in and leaves; what does not work is told."""
-        self.make(login=LOGIN, clear_login=True)
-        done = Deferred.fromCoroutine(self.submission.check())
-        self.dial.greets(*ALL)
-        self.assertEqual(self.dial.says("235 yes"), "QUIT\r\n")
-        self.dial.says("221 bye")
-        self.clock.advance(0)
-        self.successResultOf(done)
-        done = Deferred.fromCoroutine(self.submission.check())
-        self.dial.greets(*ALL)
-        self.dial.says("535 5.7.8 no")
-        self.clock.advance(5)
-        why = self.failureResultOf(done, Unreachable).value
-        self.assertIn("535 5.7.8 no", str(why))
-        self.assertTrue(why.refused)
-
-    def test_notNow(self) -> None:
-        """A server that is not ready, or that cannot check the password now, has not refused us."""
-        for lines in (("421 later",), ("220 hello", "250-mail", "250 AUTH PLAIN", "454 4.7.0 later")):
-            self.make(login=LOGIN, clear_login=True)
-            done = Deferred.fromCoroutine(self.submission.check())
-            self.dial.says(*lines)
-            self.clock.advance(5)
-            self.assertFalse(self.failureResultOf(done, Unreachable).value.refused)
-
 
 class FateTests(SubmissionCase):
     def test_recipients(self) -> None:
