@@ -145,7 +145,7 @@ def _account(facts: Facts) -> Iterator[Finding]:
 
 
 def _mode(facts: Facts) -> Iterator[Finding]:
-    where = f"mode {facts.mode.value} (from {facts.mode_from})"
+    where = f"mode {facts.mode.value} ({facts.mode_from})"
     if facts.mode is Mode.OFF:
         remedy = f"pushgw mode {facts.user} direct-push, or another mode"
         yield _broken("mode", f"{where}: nothing tells the devices of a change", remedy)

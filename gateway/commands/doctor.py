@@ -135,6 +135,7 @@ def _lines(user: str, chain: Chain) -> Iterator[str]:
         yield f"  {_MARKS[finding.health]:<6}  {finding.hop:<{width}}  {finding.text}"
         if finding.health is Health.NOTE and finding.remedy:
             yield f"  {'':<6}  {'':<{width}}  {finding.remedy}"
+    yield ""
     broken = chain.broken
     if broken is None:
         yield "Nothing is broken."

@@ -111,4 +111,4 @@ def names(certificate: x509.Certificate) -> tuple[str, ...]:
         return tuple(str(each.value) for each in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME))
     assert isinstance(found, x509.SubjectAlternativeName)
     hosts = found.get_values_for_type(x509.DNSName)
-    return (*hosts, *map(str, found.get_values_for_type(x509.IPAddress)))
+    return tuple(dict.fromkeys((*hosts, *map(str, found.get_values_for_type(x509.IPAddress)))))

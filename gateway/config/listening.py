@@ -116,7 +116,8 @@ class Https:
     server_name: str = option(
         "pushgw",
         Text(_realm),
-        "The name that devices are shown when they are asked for a password (the realm)",
+        "The name that devices are shown when they are asked for a password (the realm); of one with a domain "
+        "`pushgw doctor` expects that the certificate is for it",
         live=True,
     )
 

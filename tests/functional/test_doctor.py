@@ -300,7 +300,7 @@ class UserTests(DoctorCase):
         """A mode that tells of nothing."""
         self.parked()
         self.gateway.ask("set-mode", user=self.user, device="", mode="off", by="root")
-        self.assertBroken("mode", "mode off (from set for the user by root)")
+        self.assertBroken("mode", "mode off (set for the user by root)")
 
     def test_wrongPasswords(self) -> None:
         """A user who is slowed down by wrong passwords is noted; nothing is broken."""

@@ -1,0 +1,1 @@
+`pushgw doctor USER [DEVICE]` walks the chain from a change to a device (gateway, clock, store, account, mode, folder watch, listener, certificate, device, parked requests; line, operator, queue, delivery) and names the first broken hop with its remedy.
