@@ -157,7 +157,8 @@ class Waker:
         @raise gateway.interfaces.BackendDown: the store does not answer.
         """
         route = self.settings.route(line)
-        order = Order(line, Cause.DOOR, self.settings.rule(line), route=route, guid=guid, content=content)
+        watched = self.board.watched(line.key)
+        order = Order(line, Cause.DOOR, self.settings.rule(line), (), watched, route, guid, content)
         decided = await self.triggers.decide([order], self.now())
         self._tell(decided)
         return decided[0]

@@ -125,7 +125,8 @@ def _by_push(order: Order, wake: Wake, sight: Sight, spent: Spent, now: int) -> 
         return Judgement(_settled(wake, sight, **again), Verdict.PUSH)
     else:
         absent_at = min(wake.parked, now) + rule.absent
-        if now < absent_at and wake.parked <= now + rule.absent:
+        # There is nothing to look at later for a trigger that came in: it does not wait for the device.
+        if order.folders and now < absent_at and wake.parked <= now + rule.absent:
             return _put_off(order, wake, Verdict.ABSENT, absent_at, now)
         reason = f"no park for {rule.absent} s"
     judged = _by_sms(order, wake, sight, spent, now)
@@ -151,8 +152,11 @@ def _by_sms(order: Order, wake: Wake, sight: Sight, spent: Spent, now: int) -> J
         # There is nothing to look at when the quiet hours end: the trigger itself waits.
         return _sent(order, wake, sight, Verdict.QUIET, guid, rule.quiet_until)
     limit, reason = _limit(rule, spent)
-    if limit:
+    if limit and order.folders:
         return evolve(_put_off(order, wake, Verdict.LIMIT, rule.tomorrow, now), limit=limit, reason=reason)
+    if limit:
+        waiting = _sent(order, wake, sight, Verdict.LIMIT, guid, max(rule.tomorrow, now))
+        return evolve(waiting, limit=limit, reason=reason)
     verdict = Verdict.REPEATED if repeating else Verdict.SMS
     reason = f"no sync for {rule.batch} s after the last one" if outstanding else ""
     judged = _sent(order, wake, sight, verdict, guid, now)

@@ -44,6 +44,7 @@ from gateway.service.smsout import SmsOut, meters_of
 from gateway.sources.maildir import MaildirOptions, MaildirSource, directory_events
 from gateway.store import Store, open_store
 from gateway.tls import KeyPair, ServerContext
+from gateway.trigger import Line
 
 #: Threads that read mail, turn it into properties and change files.
 FILE_THREADS = 4
@@ -146,6 +147,7 @@ def assemble(config: Config, reactor: Any) -> Parts:
         return await knocking.synced(key)
 
     sync = Sync(
+        parking,
         store,
         source,
         reporter,
@@ -171,10 +173,16 @@ def assemble(config: Config, reactor: Any) -> Parts:
     commands["Notify"] = notify
     commands["Provision"] = Provision(partnerships, rules, wall_clock)
     returns = Returns(store.outbox, mail_out.routes, time.time, knocking.received)
+
+    async def knock(line: Line, guid: str, content: bytes) -> None:
+        # The older server says that a mailbox has changed; if it is one of ours too, its folders are looked at.
+        source.look_again(line.key.user)
+        await knocking.waker.knock(line, guid, content)
+
     doors = make_doors(
         config,
         store.triggers,
-        knocking.waker.knock,
+        knock,
         returns.take,
         reactor,
         wall_clock,

@@ -114,6 +114,12 @@ class MaildirSource(Service):
         for user in sorted(names - self.surveyor.accounts.keys()):
             self._work.start(self._add(user), "beginning with an account")
 
+    def look_again(self, user: str) -> None:
+        """Somebody says that the mailbox of a user has changed: list the folders whose times are others than noted."""
+        account = self.surveyor.accounts.get(user)
+        if self.running and account is not None:
+            self.surveyor.survey(account, check=True)
+
     def coverage(self, user: str) -> Coverage:
         """How the mailbox of a user is watched."""
         account = self.surveyor.accounts.get(user)

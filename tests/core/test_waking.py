@@ -404,10 +404,21 @@ class DoorTests(SynchronousTestCase):
         self.assertEqual(judged.wake.until, NOW + 950)
 
     def test_limit(self) -> None:
-        """At a limit it is refused, and nothing is decided again."""
+        """At a limit the trigger itself waits for the next day."""
         judged = self.decide(FRESH, "x1", Spent(device=1), limits=Limits(device=1))
-        self.assertEqual((judged.verdict, judged.limit, judged.guid), (Verdict.LIMIT, "device", ""))
-        self.assertIs(judged.wake, FRESH)
+        self.assertEqual((judged.verdict, judged.limit, judged.guid), (Verdict.LIMIT, "device", "x1"))
+        self.assertEqual((judged.due, judged.wake.until), (RULE.tomorrow, RULE.tomorrow + 900))
+
+    def test_parked(self) -> None:
+        """In mode auto a device that is parked is reached by Direct Push, and no SMS is paid for."""
+        order = Order(LINE, Cause.DOOR, evolve(RULE, mode=Mode.AUTO), (), True, "smpp:x", "x1", b"text")
+        judged = decide(order, FRESH, Sight(True), UNSPENT, NOW)
+        self.assertEqual((judged.verdict, judged.guid), (Verdict.PUSH, ""))
+
+    def test_away(self) -> None:
+        """In mode auto a device that is not parked is not waited for: the trigger would be lost."""
+        judged = self.decide(evolve(FRESH, parked=NOW - 10), "x1", mode=Mode.AUTO)
+        self.assertEqual((judged.verdict, judged.guid), (Verdict.SMS, "x1"))
 
     def test_ownWaits(self) -> None:
         """What is put off for the device's own folders stays so."""

@@ -282,6 +282,18 @@ class CreateTests(SourceTests):
         self.boxes.turn()
         self.assertEqual(self.states(), {M2: ""})
 
+    def test_lookAgain(self) -> None:
+        """A mailbox that somebody says has changed is compared by the times of its folders; nobody else's is, and one
+        that is not there is no trouble."""
+        self.boxes.turn()
+        (self.boxes.folder() / "new" / M1).write_text("Subject: x\n\nx\n")
+        self.boxes.turn()
+        self.assertEqual(self.states(), {})
+        self.source.look_again("nobody")
+        self.source.look_again(USER)
+        self.boxes.turn()
+        self.assertEqual(self.states(), {M1: ""})
+
     def test_hostileAccount(self) -> None:
         """An account whose name leads elsewhere makes nothing."""
         self.boxes.users = ["alice", "../mallory"]
