@@ -66,12 +66,18 @@ def reference(server_id: str, part: Part) -> str:
     return f"{server_id}:{part.number}"
 
 
-def attachment(raw: bytes, index: int) -> tuple[str, bytes, str]:
-    """Content type, octets and name of the part with that number; raises C{LookupError} if there is none."""
+def find(raw: bytes, index: int) -> Part:
+    """The part with that number; raises C{LookupError} if there is none."""
     for part in mime.read(raw).leaves():
         if part.number == index:
-            return part.type, part.content(), name(part)
+            return part
     raise LookupError(f"no part {index}")
+
+
+def attachment(raw: bytes, index: int) -> tuple[str, bytes, str]:
+    """Content type, octets and name of the part with that number; raises C{LookupError} if there is none."""
+    part = find(raw, index)
+    return part.type, part.content(), name(part)
 
 
 def name(part: Part) -> str:

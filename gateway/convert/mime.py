@@ -1,7 +1,8 @@
 """The structure of a mail, by the parser of the standard library.
 
 The parser itself has no bounds, so they are set around it: a mail of too many lines is not parsed, and the objects it
-makes count themselves, their fields and their depth. It is fed in pieces, which saves it two copies of the mail.
+makes count themselves, their fields and their depth. It is fed in pieces, which saves it two copies of the mail, and
+never sees a long body (L{gateway.convert.abridge}).
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import Any
 
 from twisted.logger import Logger
 
+from gateway.convert import transfer
+from gateway.convert.abridge import Abridged, Piece, abridged
 from gateway.convert.charset import clean, decoded
 from gateway.convert.headers import READABLE, words
 
@@ -31,7 +34,7 @@ MAX_FIELDS = 2000
 """Fields in one header of a mail that is taken apart; a mail through many hands has about 100."""
 
 MAX_LINES = 2_000_000
-"""Lines of a mail that is taken apart: each is an object of the parser. In base64 these are 150 MB."""
+"""Lines of headers, delimiters and short bodies of a mail that is taken apart: each is an object of the parser."""
 
 PIECE = 2**16
 """Octets of a mail that the parser gets at a time."""
@@ -39,6 +42,8 @@ PIECE = 2**16
 _HEAD = 2**13
 _UNKNOWN = "application/octet-stream"
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
+
+_NOTHING = Abridged(b"", b"")
 
 _log = Logger()
 
@@ -52,6 +57,7 @@ class Part(Message):
 
     depth = 0
     number = 0
+    source: Abridged = _NOTHING
 
     # The body as it stands in the mail; get_payload would put octets that are not ASCII through a charset.
     _payload: Any
@@ -110,13 +116,26 @@ class Part(Message):
         """The name that the sender gave the part, as it stands; empty if there is none."""
         return words(self.parameters("content-disposition").get("filename") or self.parameters().get("name", ""))
 
+    @property
+    def encoding(self) -> str:
+        """The transfer encoding, lower-cased; empty if there is none."""
+        return str(self.get("content-transfer-encoding", "")).lower()
+
+    def pieces(self) -> Iterator[Piece]:
+        """The body of a leaf as it stands in the mail, piece by piece."""
+        return self.source.pieces(str(self._payload or ""))
+
     def transferred(self) -> bytes:
         """The body of a leaf as it stands in the mail."""
-        return str(self._payload or "").encode("ascii", "surrogateescape")
+        return b"".join(octets[start:end] for octets, start, end in self.pieces())
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body of a leaf without its transfer encoding, piece by piece."""
+        return transfer.decoded(self.pieces(), self.encoding)
 
     def content(self) -> bytes:
         """The body of a leaf without its transfer encoding."""
-        return bytes(self.get_payload(decode=True) or b"")
+        return b"".join(self.chunks())
 
     @cached_property
     def decoded(self) -> tuple[str, int]:
@@ -126,12 +145,13 @@ class Part(Message):
 
     def size(self) -> int:
         """The length of L{content}, estimated without decoding it."""
-        body = str(self._payload or "")
-        encoding = self.get("content-transfer-encoding", "").lower()
-        if encoding == "base64":
-            padding = body.count("=", max(0, len(body) - 4))
-            return max(0, (len(body) - body.count("\n") - body.count("\r")) // 4 * 3 - padding)
-        return len(body) - (2 * body.count("=") if encoding == "quoted-printable" else 0)
+        pieces = tuple(self.pieces())
+        length = sum(end - start for _, start, end in pieces)
+        if self.encoding == "base64":
+            padding = b"".join(octets[max(start, end - 4) : end] for octets, start, end in pieces)[-4:].count(b"=")
+            breaks = transfer.count(pieces, b"\n") + transfer.count(pieces, b"\r")
+            return max(0, (length - breaks) // 4 * 3 - padding)
+        return length - (2 * transfer.count(pieces, b"=") if self.encoding == "quoted-printable" else 0)
 
 
 def _extended(value: tuple[str | None, str | None, str]) -> str:
@@ -142,7 +162,7 @@ def _extended(value: tuple[str | None, str | None, str]) -> str:
 def read(raw: bytes) -> Part:
     """The parts of a mail; one of which there is too much to take apart is one text."""
     try:
-        root = _parsed(raw)
+        root = _parsed(abridged(raw))
     except TooLarge as error:
         _log.warn("A mail of {size} bytes has too many {what} and is shown as text", size=len(raw), what=str(error))
         return unread(raw)
@@ -151,19 +171,22 @@ def read(raw: bytes) -> Part:
     return root
 
 
-def _parsed(raw: bytes) -> Part:
-    if max(raw.count(b"\n"), raw.count(b"\r")) > MAX_LINES:
+def _parsed(source: Abridged) -> Part:
+    text = source.text
+    if max(text.count(b"\n"), text.count(b"\r")) > MAX_LINES:
         raise TooLarge("lines")
     made = count()
 
     def part(policy: Policy = READABLE) -> Part:
         if next(made) > MAX_PARTS:
             raise TooLarge("parts")
-        return Part(policy)
+        fresh = Part(policy)
+        fresh.source = source
+        return fresh
 
     parser = BytesFeedParser(part, policy=READABLE)
-    for start in range(0, len(raw), PIECE):
-        parser.feed(raw[start : start + PIECE])
+    for start in range(0, len(text), PIECE):
+        parser.feed(text[start : start + PIECE])
     root: Any = parser.close()
     return root  # type: ignore[no-any-return]
 

@@ -66,5 +66,9 @@ def _rewritten(root: Part) -> str:
             del part["Content-Transfer-Encoding"]
             part["Content-Transfer-Encoding"] = "base64"
             part.set_payload(base64.encodebytes(content).decode("ascii"))
-    lines = root.as_bytes(policy=READABLE.clone(max_line_length=None)).splitlines(keepends=True)
-    return clean("".join(decoded(line, "")[0] for line in lines))
+    text = root.as_bytes(policy=READABLE.clone(max_line_length=None)).decode("ascii", "surrogateescape")
+    octets = b"".join(source[start:end] for source, start, end in root.source.pieces(text))
+    try:
+        return clean(octets.decode())
+    except UnicodeDecodeError:
+        return clean("".join(decoded(line, "")[0] for line in octets.splitlines(keepends=True)))

@@ -121,8 +121,8 @@ class ReadTests(SynchronousTestCase):
         for raw in (
             head + b"--b\n\nx\n" * (MAX_PARTS + 1),
             b"X: y\n" * (MAX_FIELDS + 1) + b"Subject: late\n\nbody",
-            head + b"--b\n\nx\n--b\n\n" + b"\n" * MAX_LINES,
-            head + b"--b\n\nx\n--b\n\n" + b"\r" * (MAX_LINES + 1),
+            head + b"--b\n\nx\n--b\n\n" + b"--\n" * MAX_LINES,
+            head + b"--b\n\nx\n--b\n\n" + b"--\r" * (MAX_LINES + 1),
         ):
             found = read(raw)
             self.assertEqual((found.type, found.children, found.number), ("text/plain", [], 1))
