@@ -286,7 +286,7 @@ class CreateTests(SourceTests):
         """A mailbox that somebody says has changed is compared by the times of its folders; nobody else's is, and one
         that is not there is no trouble."""
         self.boxes.turn()
-        (self.boxes.folder() / "new" / M1).write_text("Subject: x\n\nx\n")
+        (self.path / USER / "new" / M1).write_text("Subject: x\n\nx\n")
         self.boxes.turn()
         self.assertEqual(self.states(), {})
         self.source.look_again("nobody")
