@@ -10,10 +10,10 @@ from __future__ import annotations
 import sys
 
 from bench.gateway import progress, report
+from gateway.rehearsal.fleet import Version
 from gateway.rehearsal.networks import DATA_NETWORKS
 from gateway.rehearsal.plan import Made, Outcome, Plan, Rehearsal
 from gateway.rehearsal.stream import Pattern
-from gateway.rehearsal.world import Version
 
 NETWORKS = ("good", "carrier-13min", "patchy")
 #: A month of so many devices is to be rehearsed in so many seconds.

@@ -20,13 +20,13 @@ from gateway.core.wakerules import Hours
 from gateway.rehearsal.criteria import Criteria
 from gateway.rehearsal.deferreds import at_once
 from gateway.rehearsal.document import Document, as_html, as_text
+from gateway.rehearsal.fleet import Terms, Version
 from gateway.rehearsal.networks import DATA_NETWORKS, SMS_NETWORKS, parse
 from gateway.rehearsal.plan import Made, Plan, Progress, Recorded, Rehearsal
 from gateway.rehearsal.plots import NoPlots
 from gateway.rehearsal.recording import recorded
 from gateway.rehearsal.report import as_json, document
 from gateway.rehearsal.stream import DAY, BadStream, Pattern, read, write
-from gateway.rehearsal.world import Terms, Version
 from gateway.simulator.heartbeat import PHONES, WORKED_EXAMPLE, HeartbeatSet
 from gateway.store import CannotOpen, open_store
 from gateway.trigger import Limits

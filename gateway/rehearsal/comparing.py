@@ -182,18 +182,17 @@ def compare(
     )
     firsts = [_first(push, sms) for push, sms in zip(waits.push, waits.sms, strict=True)]
     sent = [paper for paper in tracks.papers.values() if paper.taken is not None]
-    late = sum(wait > criteria.late for wait in waits.push)
-    push = _middle(waits.push)
+    late, push = sum(wait > criteria.late for wait in waits.push), _middle(waits.push)
     found = Compared(
-        user=user,
-        device=device,
+        user,
+        device,
         days=max(1 / 24, (tracks.last - tracks.first) / DAY) if known else 1.0,
         changes=len(known),
         push_first=firsts.count("push"),
         sms_first=firsts.count("sms"),
         neither=firsts.count(""),
-        push_missed=sum(one.push is None for one in known),
-        sms_missed=sum(at is None for at in by_sms),
+        push_missed=waits.push.count(inf),
+        sms_missed=waits.sms.count(inf),
         unsent=sum(not one.letter for one in known),
         push=push,
         sms=_middle(waits.sms),

@@ -10,11 +10,12 @@ from random import Random
 from attrs import define, field, frozen
 
 from gateway.rehearsal.criteria import Criteria
+from gateway.rehearsal.fleet import Member, Owner, Terms, Version
 from gateway.rehearsal.measures import Measures, Seen, measure
 from gateway.rehearsal.networks import DATA_NETWORKS, SMS_NETWORKS, DataNetwork, SmsNetwork, assigned
 from gateway.rehearsal.sizes import measure as measure_sizes
 from gateway.rehearsal.stream import DAY, Event, Pattern, generate, together
-from gateway.rehearsal.world import Member, Owner, Terms, Version, World
+from gateway.rehearsal.world import World
 
 #: A Monday, midnight UTC: where made-up streams begin.
 MONDAY = 1_142_208_000.0

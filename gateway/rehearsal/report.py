@@ -149,42 +149,34 @@ def users_table(users: Sequence[UserMeasures], movable: int) -> Table:
 
 def _pictures(measures: Sequence[Measures]) -> list[Picture]:
     names = [one.version for one in measures]
-    total = [one.gzip.total["wire"].value / 1000 for one in measures]
-    pings = [one.gzip.heartbeats["wire"] / 1000 for one in measures]
-    syncs = [one.gzip.syncs["wire"] / 1000 for one in measures]
-    rest = [whole - ping - sync for whole, ping, sync in zip(total, pings, syncs, strict=True)]
     made = [
         Picture(
             "Time from change to synchronised",
             plots.distributions([(one.version, one.points) for one in measures]),
         ),
+        Picture("SMS of a user and month", _estimates(names, "SMS", [one.sms_month for one in measures])),
+        Picture("Data of a device and day", plots.bars(names, _traffic(measures), "KB on the wire, with gzip")),
         Picture(
-            "SMS of a user and month",
-            plots.bars(
-                names,
-                {"SMS": [one.sms_month.value for one in measures]},
-                "SMS",
-                [one.sms_month.error for one in measures],
-            ),
-        ),
-        Picture(
-            "Data of a device and day",
-            plots.bars(names, {"pings": pings, "syncs": syncs, "connections": rest}, "KB on the wire, with gzip"),
-        ),
-        Picture(
-            "Radio wake-ups of a device and day",
-            plots.bars(
-                names,
-                {"wake-ups": [one.wakeups_day.value for one in measures]},
-                "wake-ups",
-                [one.wakeups_day.error for one in measures],
-            ),
+            "Radio wake-ups of a device and day", _estimates(names, "wake-ups", [one.wakeups_day for one in measures])
         ),
     ]
     beats = {one.version: one.heartbeats for one in measures if one.heartbeats}
     if beats:
         made.append(Picture("Longest heartbeat that lived", plots.histogram(beats, "phones")))
     return made
+
+
+def _estimates(names: Sequence[str], unit: str, found: Sequence[Estimate]) -> str:
+    return plots.bars(names, {unit: [one.value for one in found]}, unit, [one.error for one in found])
+
+
+def _traffic(measures: Sequence[Measures]) -> dict[str, list[float]]:
+    """Kilobytes by what they are for."""
+    pings = [one.gzip.heartbeats["wire"] / 1000 for one in measures]
+    syncs = [one.gzip.syncs["wire"] / 1000 for one in measures]
+    total = [one.gzip.total["wire"].value / 1000 for one in measures]
+    rest = [whole - ping - sync for whole, ping, sync in zip(total, pings, syncs, strict=True)]
+    return {"pings": pings, "syncs": syncs, "connections": rest}
 
 
 def as_json(outcome: Outcome) -> dict[str, Any]:

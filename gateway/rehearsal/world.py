@@ -4,43 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC
-from enum import Enum
 from itertools import groupby
 from random import Random
 from types import MappingProxyType
 from typing import Any, cast
 
-from attrs import define, field, frozen
+from attrs import define, field
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from gateway.core.heartbeat import HeartbeatLimits, HeartbeatWindow
+from gateway.core.heartbeat import HeartbeatWindow
 from gateway.core.parks import Parks
 from gateway.core.partnerships import Partnerships
 from gateway.core.policy import Policy
 from gateway.core.switchboard import Claim, Ended, Switchboard
 from gateway.core.tracer import Tracer
 from gateway.core.waker import Settings, Waker
-from gateway.core.wakerules import Hours, quiet_until
+from gateway.core.wakerules import quiet_until
 from gateway.eas import parked
 from gateway.eas.call import Answer, Call
 from gateway.eas.ping import Ping
 from gateway.interfaces import ITrace
-from gateway.model import Change, DeviceKey, FolderType, Found, FoundFolder, Mode, SyncOutcome, SyncRequest
+from gateway.model import Change, DeviceKey, FolderType, Found, FoundFolder, SyncOutcome, SyncRequest
 from gateway.rehearsal.clock import Call as Timer
 from gateway.rehearsal.clock import StillClock, VirtualClock
 from gateway.rehearsal.deferreds import result
-from gateway.rehearsal.networks import Coverage, DataNetwork, SmsNetwork
-from gateway.rehearsal.pager import COALESCE, ROUTE, Operator, Pager, Subscriber
+from gateway.rehearsal.fleet import Member, Owner, Terms, Version
+from gateway.rehearsal.networks import Coverage
+from gateway.rehearsal.pager import ROUTE, Operator, Pager, Subscriber
 from gateway.rehearsal.parking import Parking
 from gateway.rehearsal.phone import Phone
 from gateway.rehearsal.quick import QuickDatabase, memory
 from gateway.rehearsal.stream import DAY, Event
 from gateway.rehearsal.timetable import Timetable
-from gateway.simulator.heartbeat import PHONES, Heartbeat, HeartbeatSet
+from gateway.simulator.heartbeat import Heartbeat
 from gateway.store import Store
 from gateway.store.database import Database
-from gateway.trigger import Decided, Hop, Limits, Line, WakeRule
+from gateway.trigger import Decided, Hop, Line, WakeRule
 
 #: How parks fared is written down so often, in virtual seconds, as the gateway does.
 PARKS_SECONDS = 30.0
@@ -75,87 +75,6 @@ class NoTrace:
         return succeed(0)
 
 
-class Version(Enum):
-    """How the phones of a fleet learn of changes: the versions and modes of AUTD, and scheduled synchronisation."""
-
-    SMS = "sms"
-    DIRECT_PUSH = "direct-push"
-    BOTH = "both"
-    AUTO = "auto"
-    EVERY_5 = "every-5-min"
-    EVERY_15 = "every-15-min"
-
-    @property
-    def mode(self) -> Mode:
-        """The mode that the gateway has for these phones."""
-        return Mode.OFF if self.interval else Mode(self.value)
-
-    @property
-    def interval(self) -> float:
-        """Seconds from one scheduled synchronisation to the next, 0 if there are none."""
-        return {Version.EVERY_5: 300.0, Version.EVERY_15: 900.0}.get(self, 0.0)
-
-    @property
-    def pushes(self) -> bool:
-        """Whether the phones park requests."""
-        return self in (Version.DIRECT_PUSH, Version.BOTH, Version.AUTO)
-
-    @property
-    def pages(self) -> bool:
-        """Whether the phones can be reached by SMS."""
-        return self in (Version.SMS, Version.BOTH, Version.AUTO)
-
-
-@frozen
-class Terms:
-    """What holds for the gateway and the phones of a rehearsal; times in seconds, C{quiet} in minutes of the day.
-
-    C{late}: a change that is synchronised later than that counts as late. C{coalesce}: how long a phone may wait
-    after a trigger.
-    """
-
-    batch: int = 900
-    repeats: int = 0
-    adds_only: bool = True
-    settle: int = 60
-    absent: int = 900
-    young: int = 3
-    young_seconds: float = 240.0
-    limits: Limits = field(factory=Limits)
-    quiet: tuple[Hours, ...] = ()
-    heartbeats: HeartbeatSet = PHONES
-    heartbeat_limits: HeartbeatLimits = field(factory=HeartbeatLimits)
-    late: float = 1200.0
-    coalesce: float = COALESCE
-
-
-@frozen
-class Owner:
-    """A user of a rehearsal: a number, and the networks of the phone."""
-
-    number: int
-    data: DataNetwork
-    sms: SmsNetwork
-
-    @property
-    def name(self) -> str:
-        """The name of the account."""
-        return f"user{self.number}"
-
-
-@define(eq=False)
-class Member:
-    """The phone of an owner, by the ways that its version has."""
-
-    owner: Owner
-    phone: Phone
-    folders: Mapping[str, int]
-    parking: Parking | None = None
-    pager: Pager | None = None
-    timetable: Timetable | None = None
-    names: dict[str, list[str]] = field(factory=dict)
-
-
 @define(eq=False)
 class World:
     """A gateway in memory and the phones of one version, from C{start} on (seconds since the epoch)."""
@@ -181,13 +100,25 @@ class World:
 
     def __attrs_post_init__(self) -> None:
         self.clock = VirtualClock(self.start)
-        still = StillClock(self.clock)
         self.store = Store(self.database, self.clock.seconds)
-        self.board = Switchboard(still, self._ended)
+        self.board = Switchboard(StillClock(self.clock), self._ended)
         self.policy = Policy(self.version.mode)
-        self.ping = Ping(
+        self.ping = self._make_ping()
+        self.operator = Operator(self.store.outbox, self.clock, self.seed)
+        self.parks = Parks(lambda key: key in self.waker.keys, self._now, self.terms.young_seconds)
+        self.waker = self._make_waker()
+        for owner in self.owners:
+            self.members[owner.number] = self._join(owner)
+        if self.version.pages:
+            result(Deferred.fromCoroutine(self.waker.start()))
+        for member in self.members.values():
+            if member.parking is not None:
+                member.parking.park()
+
+    def _make_ping(self) -> Ping:
+        return Ping(
             parked.Parking(
-                clock=still,
+                clock=self.board.clock,
                 now=self._now,
                 ledger=self.store,
                 partnerships=Partnerships(self.store),
@@ -198,9 +129,9 @@ class World:
                 limits=parked.ParkingLimits(self.terms.heartbeat_limits),
             )
         )
-        self.operator = Operator(self.store.outbox, self.clock, self.seed)
-        self.parks = Parks(lambda key: key in self.waker.keys, self._now, self.terms.young_seconds)
-        self.waker = Waker(
+
+    def _make_waker(self) -> Waker:
+        return Waker(
             triggers=self.store.triggers,
             board=self.board,
             parks=self.parks,
@@ -211,13 +142,6 @@ class World:
             kick=self.operator.kick,
             counted=self._decided,
         )
-        for owner in self.owners:
-            self.members[owner.number] = self._join(owner)
-        if self.version.pages:
-            result(Deferred.fromCoroutine(self.waker.start()))
-        for member in self.members.values():
-            if member.parking is not None:
-                member.parking.park()
 
     def _now(self) -> int:
         return int(self.clock.now)

@@ -11,8 +11,8 @@ from gateway.config import load
 from gateway.core.wakerules import Hours
 from gateway.model import DeviceKey, FolderType, Found, FoundFolder
 from gateway.rehearsal.deferreds import at_once, result
+from gateway.rehearsal.fleet import Version
 from gateway.rehearsal.plan import Progress
-from gateway.rehearsal.world import Version
 from gateway.simulator.heartbeat import HeartbeatSet
 from gateway.store import Store, open_store
 from gateway.trigger import Hop, Letter, LetterState, Line, Outcome

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.rehearsal.criteria import Criteria
 from gateway.rehearsal.document import Document, Picture, Table, as_html, as_text, duration, percent, plain
+from gateway.rehearsal.fleet import Version
 from gateway.rehearsal.measures import Seen
 from gateway.rehearsal.measures import measure as measured
 from gateway.rehearsal.networks import DATA_NETWORKS
@@ -17,7 +18,6 @@ from gateway.rehearsal.report import as_json, document
 from gateway.rehearsal.sizes import measure
 from gateway.rehearsal.stream import Event, Pattern
 from gateway.rehearsal.tally import RADIO_TAIL, Tally
-from gateway.rehearsal.world import Version
 from tests.rehearsal.worlds import DAY, START, NearCase
 
 

@@ -8,10 +8,11 @@ from attrs import evolve
 
 from gateway.core.heartbeat import HeartbeatLimits
 from gateway.core.wakerules import Hours
+from gateway.rehearsal.fleet import Terms, Version
 from gateway.rehearsal.networks import DATA_NETWORKS, SMS_NETWORKS, DataNetwork, SmsNetwork
 from gateway.rehearsal.stream import Event, Pattern, generate, together
 from gateway.rehearsal.tally import Tally
-from gateway.rehearsal.world import Terms, Version, World
+from gateway.rehearsal.world import World
 from gateway.simulator.heartbeat import WORKED_EXAMPLE, HeartbeatSet
 from gateway.simulator.network import Mode
 from gateway.store.database import Database

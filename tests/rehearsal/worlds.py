@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from twisted.internet.defer import execute
 from twisted.trial.unittest import SynchronousTestCase
 
+from gateway.rehearsal.fleet import Owner, Terms, Version
 from gateway.rehearsal.networks import DATA_NETWORKS, SMS_NETWORKS, DataNetwork, SmsNetwork
 from gateway.rehearsal.quick import QuickDatabase
 from gateway.rehearsal.stream import Event
-from gateway.rehearsal.world import Owner, Terms, Version, World
+from gateway.rehearsal.world import World
 from gateway.store.database import Database
 from tests.stores import new_store
 
@@ -53,9 +54,9 @@ class WorldCase(NearCase):
         """The world after it was played."""
         database = kind(new_store().database.engine, execute)
         owners = [Owner(user, data, sms) for user in users]
-        world = World(version, owners, terms or Terms(), START, "test", classes, database)
         try:
+            world = World(version, owners, terms or Terms(), START, "test", classes, database)
             world.play(events, START + days * DAY, lambda at: None)
         finally:
-            world.close()
+            database.close()
         return world
