@@ -1,19 +1,20 @@
 """From the outbox to the SMSC and back: letters are taken, submitted and settled, receipts stored, hops noted.
 
-Only one call to the store is under way at a time; what comes meanwhile goes with the next one. So calls are few when
-much happens, and nothing waits when little does.
+Only one call to the store is under way at a time, and rounds of calls begin some way apart; what comes meanwhile goes
+with the next one. So calls are few when much happens, and nothing waits when little does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from math import inf
 from random import random
 from typing import Final
 
 from attrs import define, field
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime, IStreamClientEndpoint
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -23,6 +24,7 @@ from gateway.sms.meters import Meters
 from gateway.sms.operator import CentreState, IOperatorUser, Operator
 from gateway.sms.pdu import Pdu
 from gateway.sms.receipts import MessageIds
+from gateway.sms.rounds import Rounds
 from gateway.sms.session import Session
 from gateway.sms.settings import OperatorSettings
 from gateway.sms.submitter import Render, Submitter
@@ -30,10 +32,10 @@ from gateway.trigger import Hop, Letter, LetterState, Outcome
 
 LONGEST_REST: Final = 60.0
 """The outbox is looked at so often at least, in seconds: another process may have put something there."""
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+HOPS_PACE: Final = 0.25
+"""Hops are written so many seconds apart, at least."""
 MOST_HOPS: Final = 10_000
-LAST_ATTEMPTS: Final = 3
-"""So often a store that fails is tried at the end."""
+"""While the store fails, no more hops than that are kept for it."""
 
 
 @implementer(IOperatorUser)
@@ -66,12 +68,10 @@ class Pump(Service):
     _outcomes: list[Outcome] = field(factory=list, init=False)
     _hops: list[Hop] = field(factory=list, init=False)
     _letters: dict[int, Letter] = field(factory=dict, init=False)
-    _dry: bool = field(default=False, init=False)
+    _dry_until: float = field(default=-inf, init=False)
     _kicks: int = field(default=0, init=False)
-    _begin: IDelayedCall | None = field(default=None, init=False)
-    _rest: IDelayedCall | None = field(default=None, init=False)
-    _working: Deferred[None] | None = field(default=None, init=False)
-    _pause: float = field(default=0.0, init=False)
+    _hops_next: float = field(default=-inf, init=False)
+    _rounds: Rounds = field(init=False)
     _drained: Deferred[None] | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -81,12 +81,14 @@ class Pump(Service):
             self.settings, self.operator, self._render, ids, self._settled, self._clock, self._now, self._meters
         )
         self._incoming = Incoming(self.settings, ids, self._now, self._meters)
+        self._rounds = Rounds(self._clock, self._go_round, self._next_round, f"{self.settings.name}: the store")
 
     # For the composition root.
 
     def startService(self) -> None:
         """Bind, and begin to take letters."""
         super().startService()
+        self._rounds.start()
         self.operator.start()
 
     def stopService(self) -> Deferred[None]:
@@ -94,22 +96,11 @@ class Pump(Service):
         super().stopService()
         return Deferred.fromCoroutine(self._stop())
 
-    async def _stop(self) -> None:
-        self._submitter.give_back()
-        await self._answers()
-        await self._flush()
-        await self.operator.stop()
-        await self._flush()
-        self._submitter.stop()
-        for call in (self._begin, self._rest):
-            if call is not None and call.active():
-                call.cancel()
-
     def kick(self) -> None:
         """Letters were put into the outbox."""
         self._kicks += 1
-        self._dry = False
-        self._turn()
+        self._dry_until = -inf
+        self._rounds.soon()
 
     def states(self) -> list[CentreState]:
         """How the SMSCs do."""
@@ -120,12 +111,12 @@ class Pump(Service):
     def ready(self) -> None:
         """See L{IOperatorUser}."""
         self._submitter.go_on()
-        self._turn()
+        self._rounds.soon()
 
     def message(self, session: Session, pdu: Pdu) -> None:
         """See L{IOperatorUser}."""
         if self._incoming.message(session, pdu):
-            self._turn()
+            self._rounds.soon()
 
     # What is to be stored.
 
@@ -141,7 +132,7 @@ class Pump(Service):
         if self._drained is not None and not self._submitter.in_flight:
             drained, self._drained = self._drained, None
             drained.callback(None)
-        self._turn()
+        self._rounds.soon()
 
     def _note(self, *hops: Hop) -> None:
         if len(self._hops) < MOST_HOPS:
@@ -149,71 +140,25 @@ class Pump(Service):
 
     # The calls to the store.
 
-    def _turn(self) -> None:
-        """Begin to work when what comes at the same time is there."""
-        if self._working is None and self._begin is None and not self._pause:
-            self._begin = self._clock.callLater(0, self._work)
-
-    def _work(self) -> None:
-        if self._begin is not None and self._begin.active():
-            self._begin.cancel()
-        self._begin = None
-        if self._working is None:
-            self._working = Deferred.fromCoroutine(self._go_round())
-            self._working.addBoth(self._worked)
-
-    def _worked(self, result: object) -> None:
-        self._working = None
-        if result is not None:
-            self.log.error("{name}: {result}", name=self.settings.name, result=result)
-        if self._has_work() and not self._pause and self.running:
-            self._turn()
-
-    def _has_work(self) -> bool:
-        return bool(self._outcomes or self._incoming.waiting or self._hops or self._wanted())
+    def _next_round(self) -> float:
+        """When there is something to do for the store, by the clock."""
+        now = self._clock.seconds()
+        if self._outcomes or self._incoming.waiting or (self._hops and not self.running):
+            return now
+        if not self.running:
+            return inf
+        due = now if self._wanted() else self._dry_until if self._dry_until > now else inf
+        return min(due, self._hops_next) if self._hops else due
 
     def _wanted(self) -> int:
-        return 0 if self._dry or not self.running else self._submitter.appetite()
+        dry = not self.running or self._clock.seconds() < self._dry_until
+        return 0 if dry else self._submitter.appetite()
 
     async def _go_round(self) -> None:
-        """Settle, receive, take and note for as long as there is anything to do."""
-        while self._has_work():
-            for job in (self._settle, self._receive, self._take, self._write_hops):
-                if not await self._done(job):
-                    return
-        self._pause = 0.0
-
-    async def _done(self, job: Callable[[], Awaitable[None]]) -> bool:
-        try:
-            await job()
-        except CancelledError:
-            raise
-        except Exception:
-            self.log.failure("{name}: the store failed", name=self.settings.name)
-            self._pause = min(LONGEST_PAUSE, max(FIRST_PAUSE, 2 * self._pause))
-            self._wake_in(self._pause)
-            return False
-        return True
-
-    async def _take(self) -> None:
-        most = self._wanted()
-        if not most:
-            return
-        kicks = self._kicks
-        letters = await self._outbox.take(self.settings.route, self._now(), most)
-        for letter in letters:
-            self._letters[letter.id] = letter
-            if letter.doubted:
-                self._note(Hop(self._now(), letter.key, "retry", "once more, as it was in doubt", letter=letter.id))
-        self._submitter.add(letters)
-        if not self.running:
-            self._submitter.give_back()
-        if len(letters) == most:
-            return
-        due = await self._outbox.next_due(self.settings.route)
-        if kicks == self._kicks:
-            self._dry = True
-            self._wake_in(LONGEST_REST if due is None else min(LONGEST_REST, max(0.0, due - self._now())))
+        await self._settle()
+        await self._receive()
+        await self._take()
+        await self._write_hops()
 
     async def _settle(self) -> None:
         outcomes, self._outcomes = self._outcomes, []
@@ -236,28 +181,46 @@ class Pump(Service):
             raise
         self._note(*self._incoming.stored(came, letters))
 
-    async def _write_hops(self) -> None:
-        hops, self._hops = self._hops, []
-        if not hops:
+    async def _take(self) -> None:
+        most = self._wanted()
+        if not most:
             return
+        kicks = self._kicks
+        letters = await self._outbox.take(self.settings.route, self._now(), most)
+        for letter in letters:
+            self._letters[letter.id] = letter
+            if letter.doubted:
+                self._note(Hop(self._now(), letter.key, "retry", "once more, as it was in doubt", letter=letter.id))
+        self._submitter.add(letters)
+        if not self.running:
+            self._submitter.give_back()
+        if len(letters) == most:
+            return
+        due = await self._outbox.next_due(self.settings.route)
+        if kicks == self._kicks:
+            rest = LONGEST_REST if due is None else min(LONGEST_REST, max(0.0, due - self._now()))
+            self._dry_until = self._clock.seconds() + rest
+
+    async def _write_hops(self) -> None:
+        if not self._hops or (self.running and self._clock.seconds() < self._hops_next):
+            return
+        self._hops_next = self._clock.seconds() + HOPS_PACE
+        hops, self._hops = self._hops, []
         try:
             await self._trace.note(hops)
         except BaseException:
             self._hops = hops + self._hops
             raise
 
-    # Rest, and the end.
+    # The end.
 
-    def _wake_in(self, seconds: float) -> None:
-        if self._rest is not None and self._rest.active():
-            self._rest.cancel()
-        self._rest = self._clock.callLater(seconds, self._woken) if self.running else None
-
-    def _woken(self) -> None:
-        self._rest = None
-        self._dry = False
-        if self._working is None and self._begin is None:
-            self._begin = self._clock.callLater(0, self._work)
+    async def _stop(self) -> None:
+        self._submitter.give_back()
+        await self._answers()
+        await self._rounds.finish()
+        await self.operator.stop()
+        await self._rounds.finish()
+        self._submitter.stop()
 
     async def _answers(self) -> None:
         """Wait until everything submitted is answered, but not for ever."""
@@ -269,12 +232,3 @@ class Pump(Service):
         if late.active():
             late.cancel()
         self._drained = None
-
-    async def _flush(self) -> None:
-        """Store what is left."""
-        for _ in range(LAST_ATTEMPTS):
-            if self._working is None and self._has_work():
-                self._work()
-            if self._working is None:
-                return
-            await self._working

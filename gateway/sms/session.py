@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, Final
 
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime, ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -152,12 +153,19 @@ class Session(Protocol):
         self._partial_since: float | None = None
         self._linger_until: float | None = None
         self._alarm: IDelayedCall | None = None
+        self._socket: socket.socket | None = None
         self._left: list[Deferred[None]] = []
 
     # The connection.
 
     def connectionMade(self) -> None:
-        """Bind at once."""
+        """Bind at once.
+
+        Small PDUs must not wait until the SMSC has acknowledged those before them, for which it may take its time.
+        """
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpNoDelay(True)
+            self._socket = getattr(self.transport, "socket", None) if hasattr(socket, "TCP_QUICKACK") else None
         self._heard = self._submit_answered = self._clock.seconds()
         self._request(self.bind.command, self.bind.fields(), self._timing.bind, self._bind_answered)
         self._ring_by(self._heard + self._timing.silence)
@@ -171,6 +179,8 @@ class Session(Protocol):
             if self.state is State.CLOSED:
                 return
             self._deal_with(parse(frame))
+        if self._unanswered:
+            self._acknowledge()
         if self._frames.refused is not None:
             self._write(refusal(status.RINVCMDLEN, min(self._frames.refused_sequence, LAST_SEQUENCE)))
             self.close(Parting.GARBLED, f"a PDU of {self._frames.refused} octets")
@@ -180,9 +190,19 @@ class Session(Protocol):
             self._partial_since = self._clock.seconds()
             self._ring_by(self._partial_since + self._timing.partial)
 
+    def _acknowledge(self) -> None:
+        """Have the kernel acknowledge what came.
+
+        Otherwise it waits up to 40 ms for something to send, as messages are answered later, when they are stored; and
+        so long the SMSC's kernel may hold back the answer to a submit (RFC 896).
+        """
+        if self._socket is not None:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Tell everybody who waits, then the user of the session."""
         self.state = State.CLOSED
+        self._socket = None
         if self.parting is None:
             self.parting, self.trouble = Parting.LOST, reason.getErrorMessage()
         if self._alarm is not None:
