@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from enum import IntEnum
 from typing import Protocol
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from gateway.element import Element
 from gateway.model import DeviceKey
@@ -51,19 +51,32 @@ class Call:
     multipart: bool = False
 
 
+@define(eq=False)
+class Stream:
+    """A body too large to be held: how many bytes it has, and its pieces, of which each is made when it is sent.
+
+    Whoever sends it, or does not, calls C{close} once.
+    """
+
+    length: int
+    pieces: Iterator[bytes]
+    close: Callable[[], None]
+
+
 @frozen
 class Answer:
     """What a command answers.
 
-    Either C{element} (sent as WBXML) or C{raw} with its C{content_type}, or neither: an empty body. C{levels} are, per
-    folder, the Versions up to which the device lacks nothing once it has the answer; C{None} if only a look at the
-    ledger can tell. C{log} are fields for the access line. C{written} is called once: with C{True} when the answer was
-    written to a live connection, with C{False} when the connection was gone before.
+    Either C{element} (sent as WBXML), or C{raw} or C{stream} with its C{content_type}, or none of them: an empty
+    body. C{levels} are, per folder, the Versions up to which the device lacks nothing once it has the answer; C{None}
+    if only a look at the ledger can tell. C{log} are fields for the access line. C{written} is called once: with
+    C{True} when the answer was written to a live connection, with C{False} when the connection was gone before.
     """
 
     element: Element | None = None
     status: int = 200
     raw: bytes = b""
+    stream: Stream | None = None
     content_type: str = ""
     headers: Mapping[str, str] = field(factory=dict)
     log: Mapping[str, str | int] = field(factory=dict)
