@@ -20,7 +20,7 @@ from gateway.core.partnerships import Partnerships
 from gateway.core.rate import Rate
 from gateway.eas import content, wbxml
 from gateway.eas.access import AccessLog, Entry
-from gateway.eas.call import Answer, Call, Command, Refused, Unavailable, Version
+from gateway.eas.call import Answer, Call, Command, Refused, Stream, Unavailable, Version
 from gateway.eas.commands import COMMANDS, root_of
 from gateway.eas.content import BodyLimits, Header
 from gateway.eas.request import BadRequest, Head, parse_query, read_head
@@ -49,13 +49,17 @@ class Arrival:
 
 @frozen
 class Reply:
-    """A complete HTTP answer; C{entry} becomes the access line, C{written} wants to know whether it went out."""
+    """A complete HTTP answer; C{entry} becomes the access line, C{written} wants to know whether it went out.
+
+    C{stream}, if there is one, is sent in place of C{body}.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     entry: Entry
     written: Callable[[bool], None] | None = None
+    stream: Stream | None = None
 
 
 @define(eq=False)
@@ -237,9 +241,9 @@ class Dispatcher:
             raise
         entry.fields = answer.log
         headers = {"MS-Server-ActiveSync": SERVER_VERSION, "Cache-Control": "private", **answer.headers}
-        if body:
+        if body or answer.stream is not None:
             headers["Content-Type"] = answer.content_type if answer.element is None else content.WBXML
         packed = content.packed(body, accepted)
         if packed is not None:
             headers["Content-Encoding"] = "gzip"
-        return Reply(answer.status, headers, body if packed is None else packed, entry, answer.written)
+        return Reply(answer.status, headers, body if packed is None else packed, entry, answer.written, answer.stream)
