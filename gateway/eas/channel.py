@@ -19,11 +19,14 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
 from gateway.eas.incoming import DeviceRequest, Doorway, host_of
+from gateway.eas.outgoing import Outgoing
 
 #: A body must come at this rate at least, in bytes per second, on top of the time for the head; so must an answer go.
 SLOWEST = 1024
 #: What a client may send ahead while its request is being answered, in bytes.
 AHEAD = 16384
+#: How long a client may take nothing of an answer that is sent piece by piece, in seconds: a phone may be in a tunnel.
+STALLED = 300.0
 #: How long a client that was refused may go on sending, in seconds: closing at once could destroy the answer.
 LINGER = 2.0
 
@@ -143,9 +146,32 @@ class BoundedChannel(HTTPChannel):
         else:
             tell(True)
 
+    def produce(self, outgoing: Outgoing) -> None:
+        """Have something written as fast as the client takes it; one that takes nothing for long is given up."""
+        self.registerProducer(outgoing, True)
+        if self._waitingForTransport:
+            self._allow(STALLED, self._abort)
+        else:
+            outgoing.resumeProducing()
+
+    def produced(self, complete: bool) -> None:
+        """It has been written, or else the client cannot be told any other way than by breaking the connection."""
+        self.unregisterProducer()
+        self._allow(None)
+        if not complete and not self._closing:
+            self._abort()
+
+    def pauseProducing(self) -> None:
+        """The transport holds back enough."""
+        super().pauseProducing()
+        if self._requestProducer is not None:
+            self._allow(STALLED, self._abort)
+
     def resumeProducing(self) -> None:
         """The transport has sent what it held back."""
         self._tell(True)
+        if self._requestProducer is not None:
+            self._allow(None)
         super().resumeProducing()
 
     def _tell(self, sent: bool) -> None:

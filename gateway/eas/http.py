@@ -119,10 +119,14 @@ class ActiveSync:
 
     def _answer(self, reply: Reply, request: DeviceRequest) -> None:
         """Write a reply and tell who wants to know, before the connection's next request is looked at."""
+        status, account = _status(reply.status), partial(self._account, reply)
+        headers = {"Date": datetimeToString(self.dispatcher.now()).decode(), **reply.headers}
+        if reply.stream is not None:
+            request.stream(status, headers, reply.stream, account)
+            return
         try:
-            date = datetimeToString(self.dispatcher.now()).decode()
-            request.respond(_status(reply.status), {"Date": date, **reply.headers}, reply.body)
-            request.when_sent(partial(self._account, reply))
+            request.respond(status, headers, reply.body)
+            request.when_sent(account)
         finally:
             request.finish()
 
@@ -132,7 +136,8 @@ class ActiveSync:
                 reply.written(live)
         except Exception:
             self.log.failure("an answer could not be accounted for")
-        http, sent = (reply.status, len(reply.body)) if live else (0, 0)
+        length = len(reply.body) if reply.stream is None else reply.stream.length
+        http, sent = (reply.status, length) if live else (0, 0)
         try:
             self.dispatcher.access.write(reply.entry, http, sent, self.dispatcher.clock.seconds())
         except Exception:

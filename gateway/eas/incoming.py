@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from io import BytesIO
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Protocol
@@ -12,6 +13,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from twisted.web.iweb import INonQueuedRequestFactory
 from zope.interface import provider
+
+from gateway.eas.call import Stream
+from gateway.eas.outgoing import Outgoing
 
 #: Larger bodies wait in a file until they are complete, in bytes.
 IN_MEMORY = 100_000
@@ -83,6 +87,15 @@ class Channel(Protocol):
 
     def writeSequence(self, data: Sequence[bytes]) -> None:
         """Write to the client."""
+
+    def write(self, data: bytes) -> None:
+        """Write to the client."""
+
+    def produce(self, outgoing: Outgoing) -> None:
+        """Have something written as fast as the client takes it."""
+
+    def produced(self, complete: bool) -> None:
+        """It has been written, or else the connection is of no use any more."""
 
     def when_sent(self, tell: Callable[[bool], None]) -> None:
         """Call with whether everything written so far was sent, when that is known."""
@@ -161,16 +174,40 @@ class DeviceRequest:
 
     def respond(self, status: str, headers: Mapping[str, str], body: bytes) -> None:
         """Write the answer, if there is a connection to write it to. C{status} is code and reason phrase."""
+        self._write(status, headers, len(body), body)
+
+    def stream(self, status: str, headers: Mapping[str, str], stream: Stream, tell: Callable[[bool], None]) -> None:
+        """Write an answer piece by piece and finish; C{tell} is called with whether it was sent."""
+        channel = self.channel
+        if channel is None:
+            stream.close()
+            tell(False)
+            return
+        self._write(status, headers, stream.length)
+        outgoing = Outgoing(stream, channel.write, partial(self._streamed, channel, tell))
+        self.lost = outgoing.stopProducing
+        channel.produce(outgoing)
+
+    def _streamed(self, channel: Channel, tell: Callable[[bool], None], complete: bool) -> None:
+        self.lost = None
+        channel.produced(complete)
+        if complete:
+            self.when_sent(tell)
+            self.finish()
+        else:
+            tell(False)
+
+    def _write(self, status: str, headers: Mapping[str, str], length: int, *body: bytes) -> None:
         channel = self.channel
         if channel is None:
             return
         lines = [f"HTTP/1.1 {status}", *(f"{name}: {_one_line(value)}" for name, value in headers.items())]
-        lines.append(f"Content-Length: {len(body)}")
+        lines.append(f"Content-Length: {length}")
         if not channel.persistent:
             lines.append("Connection: close")
         head = "\r\n".join(lines).encode("utf-8", "replace")
-        self.sent = len(body)
-        channel.writeSequence((head, b"\r\n\r\n", body))
+        self.sent = length
+        channel.writeSequence((head, b"\r\n\r\n", *body))
 
     def when_sent(self, tell: Callable[[bool], None]) -> None:
         """Call with whether the answer was sent: at once, unless it is so large that it takes its time."""
