@@ -115,10 +115,10 @@ class Operator:
         return sum(max(0, session.room) for session in self.used.bound)
 
     def choose(self) -> Session | None:
-        """The session with the most room, or C{None}; the rate is not asked."""
+        """The session to submit by, or C{None} if there is no room; the rate is not asked."""
         if self.used is None or not self.transmitting:
             return None
-        best = max(self.used.bound, key=_room, default=None)
+        best = max(self.used.bound, key=_preference, default=None)
         if best is None or best.room < 1:
             return None
         self.used.last_used = self._clock.seconds()
@@ -239,5 +239,6 @@ class Operator:
         self._review()
 
 
-def _room(session: Session) -> int:
-    return session.room
+def _preference(session: Session) -> tuple[bool, int]:
+    """One that has to show that it answers comes first, as there is no more room in it until then."""
+    return session.room > 0 and not session.proven, session.room
