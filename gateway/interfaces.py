@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
+from gateway.arrangement import Arranged, Arrangement, Moved, Shift, Turn
 from gateway.model import (
     Change,
     Device,
@@ -23,6 +25,8 @@ from gateway.model import (
     SyncRequest,
 )
 from gateway.trigger import Concerned, Decided, Hop, Letter, Line, Order, Outcome, Override, Receipt, Wake, WakeRule
+
+T = TypeVar("T")
 
 
 class ItemGone(Exception):
@@ -42,6 +46,18 @@ class Busy(BackendDown):
     def __init__(self, why: str, retry_after: int) -> None:
         super().__init__(why)
         self.retry_after = retry_after
+
+
+class NameTaken(Exception):
+    """There is a folder of that name already, as far as the source can tell names apart."""
+
+
+class Protected(Exception):
+    """The folder is one that every mailbox has."""
+
+
+class Impossible(Exception):
+    """The source cannot hold a folder of that name at that place."""
 
 
 class ILedger(Interface):
@@ -85,6 +101,29 @@ class ILedger(Interface):
 
     def sync_folders(device: DeviceKey, key: str) -> Deferred[FolderOutcome]:
         """FolderSync: what the device lacks of the hierarchy, and the next key."""
+
+    def repeated(turn: Turn) -> Deferred[Arranged | None]:
+        """What was answered when the same command came before, Status 9 for a wrong key; C{None}: it is to be
+        executed."""
+
+    def arrange(arrangement: Arrangement, turn: Turn | None) -> Deferred[Arranged]:
+        """Write down a change of the folders before it is made; a folder that moves keeps its id and its items.
+
+        With C{turn} the device is told by the answer: FolderSync does not repeat it. To all others it is news.
+        """
+
+    def move(user: str, shifts: Sequence[Shift], now: int) -> Deferred[Moved]:
+        """Move items to other folders, where they get new ids; each device is told by its next Syncs."""
+
+    def clear(user: str, folder: int, upto: int, most: int, now: int) -> Deferred[Moved]:
+        """Remove the items for good that came with a number up to C{upto}, at most so many."""
+
+    def aware(device: DeviceKey, spans: Sequence[tuple[int, int, int]]) -> None:
+        """The device did this itself: what has these numbers (folder, first, last) is no reason to wake it. Its next
+        Sync tells of it all the same."""
+
+    def unaware(device: DeviceKey, spans: Sequence[tuple[int, int, int]]) -> None:
+        """The answer that would have told of it was lost, so it is a reason."""
 
     def look(device: DeviceKey, folders: Sequence[int], adds_only: bool) -> Deferred[Looked]:
         """Compare hierarchy and folders with what the device has been given (with its newest key, or with the
@@ -137,6 +176,34 @@ class IMailbox(Interface):
 
     def deliver(user: str, message: bytes) -> Deferred[None]:
         """Put a new message into the user's Inbox; fired when it is on disk."""
+
+    def making(folders: Sequence[Folder], parent: Folder | None, name: str) -> Arrangement:
+        """Plan a folder of that name below C{parent}, or at the top; C{folders} are those of the user.
+
+        @raise NameTaken: and L{Impossible}.
+        """
+
+    def moving(folders: Sequence[Folder], folder: Folder, parent: Folder | None, name: str) -> Arrangement:
+        """Plan to move a folder, with those below it, and to give it that name.
+
+        @raise Protected: and L{NameTaken}; L{Impossible} also if C{parent} is the folder or below it.
+        """
+
+    def removing(folders: Sequence[Folder], folder: Folder) -> Arrangement:
+        """Plan to remove a folder and those below it; what they hold goes to the folder for deleted items, unless
+        they are below that.
+
+        @raise Protected: the folder is special.
+        """
+
+    def clearing(folders: Sequence[Folder], folder: Folder) -> Arrangement | None:
+        """Plan to remove all folders below one for good; C{None} if there are none."""
+
+    def steadily(user: str, work: Callable[[], Awaitable[T]]) -> Deferred[T]:
+        """Do the work while the source does not look for the user's folders, and look for them afterwards.
+
+        Fails with L{BackendDown} when the mailbox is not there.
+        """
 
 
 class IAccounts(Interface):

@@ -221,13 +221,24 @@ class IntentKind(Enum):
     FLAGS = "flags"
     MOVE = "move"
     DELETE = "delete"
+    MAKE_FOLDER = "make-folder"
+    MOVE_FOLDER = "move-folder"
+    REMOVE_FOLDER = "remove-folder"
+
+    @property
+    def of_folder(self) -> bool:
+        """Whether it is about a folder, not about a mail."""
+        return self in (IntentKind.MAKE_FOLDER, IntentKind.MOVE_FOLDER, IntentKind.REMOVE_FOLDER)
 
 
 @frozen
 class Intent:
-    """A pending operation on a file, written with the ledger row and struck out when it is done.
+    """A pending operation on a file or folder, written with the ledger row and struck out when it is done.
 
     FLAGS: set C{add} and clear C{remove}; MOVE: to folder C{to} (a path of the same user) as C{to_name}.
+    MAKE_FOLDER: the folder C{path}; MOVE_FOLDER: the folder C{path}, without those below it, becomes C{to};
+    REMOVE_FOLDER: the folder C{path}, without those below it, and what it holds goes to C{to}, or is deleted if C{to}
+    is C{path}.
     """
 
     id: int

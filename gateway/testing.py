@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
+from typing import Any, TypeVar
 
 from attrs import define, evolve, field, frozen
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from gateway.interfaces import IMailbox, IReporter, ItemGone
-from gateway.model import Change, Found, Intent, IntentKind
+from gateway.arrangement import Arrangement
+from gateway.interfaces import IMailbox, Impossible, IReporter, ItemGone, NameTaken, Protected
+from gateway.model import Change, Folder, FolderType, Found, FoundFolder, Intent, IntentKind
+
+T = TypeVar("T")
 
 
 @frozen
@@ -64,6 +68,9 @@ class MemoryMailbox:
         return succeed([intent.id for intent in intents])
 
     def _carry_out(self, intent: Intent) -> None:
+        if intent.kind.of_folder:
+            self._arrange(intent)
+            return
         mails = self.folder(intent.user, intent.path)
         mail = mails.get(intent.name)
         if mail is None:
@@ -77,12 +84,101 @@ class MemoryMailbox:
         if intent.kind is IntentKind.MOVE:
             self.folder(intent.user, intent.to)[intent.to_name] = mail
 
+    def _arrange(self, intent: Intent) -> None:
+        here = self.mails.pop((intent.user, intent.path), {})
+        if intent.kind is IntentKind.MAKE_FOLDER:
+            self.folder(intent.user, intent.path).update(here)
+        elif intent.kind is IntentKind.MOVE_FOLDER or intent.to != intent.path:
+            self.folder(intent.user, intent.to).update(here)
+
+    def making(self, folders: Sequence[Folder], parent: Folder | None, name: str) -> Arrangement:
+        """See L{IMailbox}; a folder's path is that of its parent, a dot, and its name."""
+        if len(name) > 200:
+            raise Impossible(name)
+        path = _free(folders, parent, name, None)
+        made = FoundFolder(path, name, FolderType.USER_MAIL, None if parent is None else parent.path)
+        return _arrangement(folders, [*_found(folders), made], path, made=(path,))
+
+    def moving(self, folders: Sequence[Folder], folder: Folder, parent: Folder | None, name: str) -> Arrangement:
+        """See L{IMailbox}."""
+        tree = {one.id for one in (_own(folder), *_below(folders, folder))}
+        if parent is not None and parent.id in tree:
+            raise Impossible("below itself")
+        path = _free(folders, parent, name, folder)
+        above = None if parent is None else parent.path
+        moved = {one.path: path + one.path[len(folder.path) :] for one in folders if one.id in tree}
+        found = [
+            FoundFolder(path, name, one.type, above)
+            if one.path == folder.path
+            else evolve(one, path=moved.get(one.path, one.path), parent=moved.get(one.parent or "", one.parent))
+            for one in _found(folders)
+        ]
+        pairs = tuple((before, after) for before, after in moved.items() if before != after)
+        return _arrangement(folders, found, path, moved=pairs)
+
+    def removing(self, folders: Sequence[Folder], folder: Folder) -> Arrangement:
+        """See L{IMailbox}."""
+        gone = [one.path for one in (_own(folder), *_below(folders, folder))]
+        trash = next((one.path for one in folders if one.type is FolderType.DELETED), None)
+        doomed = trash is None or folder.path.startswith(f"{trash}.")
+        found = [one for one in _found(folders) if one.path not in gone]
+        removed = tuple(reversed(gone))
+        return _arrangement(folders, found, folder.path, removed=removed, trash=None if doomed else trash)
+
+    def clearing(self, folders: Sequence[Folder], folder: Folder) -> Arrangement | None:
+        """See L{IMailbox}."""
+        gone = [one.path for one in _below(folders, folder)]
+        found = [one for one in _found(folders) if one.path not in gone]
+        return _arrangement(folders, found, gone[0], removed=tuple(reversed(gone))) if gone else None
+
+    def steadily(self, user: str, work: Callable[[], Awaitable[T]]) -> Deferred[T]:
+        """See L{IMailbox}."""
+
+        async def working() -> T:
+            return await work()
+
+        return fail(self.failure) if self.failure is not None else Deferred.fromCoroutine(working())
+
     def deliver(self, user: str, message: bytes) -> Deferred[None]:
         """See L{IMailbox}."""
         if self.failure is not None:
             return fail(self.failure)
         self.put(user, "", f"delivered.{next(self._names)}", message)
         return succeed(None)
+
+
+def _own(folder: Folder) -> Folder:
+    """The folder.
+
+    @raise Protected: every mailbox has it.
+    """
+    if folder.type is not FolderType.USER_MAIL:
+        raise Protected(folder.path)
+    return folder
+
+
+def _below(folders: Sequence[Folder], folder: Folder) -> list[Folder]:
+    inside = {folder.id}
+    for one in folders:
+        if one.parent in inside:
+            inside.add(one.id)
+    return [one for one in folders if one.id in inside and one.id != folder.id]
+
+
+def _free(folders: Sequence[Folder], parent: Folder | None, name: str, but: Folder | None) -> str:
+    above = 0 if parent is None else parent.id
+    if any(one.parent == above and one.name.lower() == name.lower() for one in folders if one is not but):
+        raise NameTaken(name)
+    return f"{'' if parent is None else parent.path}.{name}"
+
+
+def _found(folders: Sequence[Folder]) -> list[FoundFolder]:
+    paths = {one.id: one.path for one in folders}
+    return [FoundFolder(one.path, one.name, one.type, paths.get(one.parent)) for one in folders]
+
+
+def _arrangement(folders: Sequence[Folder], found: Sequence[FoundFolder], main: str, **what: Any) -> Arrangement:
+    return Arrangement(folders[0].user, frozenset(one.path for one in folders), tuple(found), main, **what)
 
 
 @implementer(IReporter)

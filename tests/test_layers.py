@@ -12,12 +12,13 @@ import gateway
 
 ROOT = Path(gateway.__file__).parent
 
-LEAVES = {"model", "element", "trigger"}
+LEAVES = {"model", "element", "trigger", "arrangement"}
 MIDDLE = {"eas", "sources", "store", "cred", "admin", "metrics", "config", "mail", "sms", "tls"}
 ALLOWED: dict[str, set[str]] = {
     "model": set(),
     "element": set(),
     "trigger": {"model"},
+    "arrangement": {"model"},
     "interfaces": LEAVES,
     "core": LEAVES | {"interfaces"},
     "convert": LEAVES,

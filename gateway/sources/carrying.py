@@ -21,7 +21,8 @@ AGAIN = 60.0
 @define(eq=False)
 class Carrier:
     """Carries out intents in threads. C{astray} is told of the folders (user, path) that keep a mail which the
-    ledger believes to be elsewhere, once the intent is struck out."""
+    ledger believes to be elsewhere, once the intent is struck out; C{arranged} of users whose folders are now what the
+    ledger says, when that took longer."""
 
     ledger: ILedger
     files: MailFiles
@@ -29,6 +30,7 @@ class Carrier:
     run: Callable[..., Deferred[Any]]
     work: Work
     astray: Callable[[str, str], None]
+    arranged: Callable[[str], None]
     _undone: dict[int, Intent] = field(factory=dict, init=False)
     _timer: IDelayedCall | None = field(default=None, init=False)
 
@@ -63,6 +65,9 @@ class Carrier:
         done = await self.carry_out(intents)
         if done:
             await self.ledger.done(done)
+        struck = set(done)
+        for user in {intent.user for intent in intents if intent.kind.of_folder and intent.id in struck}:
+            self.arranged(user)
 
     def stop(self) -> None:
         """Leave no timer behind; the ledger has what is not done."""

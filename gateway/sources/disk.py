@@ -85,7 +85,7 @@ class MailRoot:
         """A descriptor of C{new}, C{cur} or C{tmp} of a folder. Raises L{OSError}."""
         if path and not is_folder_name(path):
             raise FileNotFoundError(errno.ENOENT, "not a name for a folder")
-        with self.account(user) as account, _below(account, path) as folder, _below(folder, sub) as descriptor:
+        with self.account(user) as account, below(account, path) as folder, below(folder, sub) as descriptor:
             yield descriptor
 
     def top(self, user: str) -> str:
@@ -112,7 +112,7 @@ class MailRoot:
                 if make and (anew or _surveyed(account, "").complete):
                     _complete(account)
                     for path in missing_specials(_folder_names(account)):
-                        _make_folder(account, path)
+                        make_folder(account, path)
                 return True
         except OSError as error:
             if error.errno in ABSENT:
@@ -201,7 +201,7 @@ def _opened(descriptor: int) -> Iterator[int]:
 
 
 @contextmanager
-def _below(descriptor: int, name: str) -> Iterator[int]:
+def below(descriptor: int, name: str) -> Iterator[int]:
     """A directory in a directory; the empty name is the directory itself."""
     if not name:
         yield descriptor
@@ -249,9 +249,10 @@ def _complete(folder: int) -> None:
         os.fsync(folder)
 
 
-def _make_folder(account: int, path: str) -> None:
+def make_folder(account: int, path: str) -> None:
+    """Make a folder below the directory of an account, on disk; what there is of it stays."""
     _made(account, path)
-    with _below(account, path) as folder:
+    with below(account, path) as folder:
         with suppress(FileExistsError):  # the mark of a Maildir++ folder, which delivery programs look for
             os.close(os.open("maildirfolder", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600, dir_fd=folder))
         _complete(folder)

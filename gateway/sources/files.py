@@ -18,6 +18,7 @@ from twisted.logger import Logger
 from gateway.interfaces import BackendDown, ItemGone
 from gateway.model import Intent, IntentKind
 from gateway.sources.disk import ABSENT, MailRoot
+from gateway.sources.folderwork import FolderWork
 from gateway.sources.names import KNOWN_LETTERS, altered, is_clean, joined, split
 from gateway.sources.place import Location
 
@@ -34,7 +35,9 @@ Name = tuple[str, str, str]
 
 
 def names_of(intent: Intent) -> set[Name]:
-    """The mail that an intent is about, under its name before and afterwards."""
+    """The mail that an intent is about, under its name before and afterwards; for a folder a name that no mail has."""
+    if intent.kind.of_folder:
+        return {(intent.user, path, "") for path in (intent.path, intent.to)}
     before = (intent.user, intent.path, intent.name)
     return {before, (intent.user, intent.to, intent.to_name)} if intent.kind is IntentKind.MOVE else {before}
 
@@ -61,9 +64,14 @@ class MailFiles:
     root: MailRoot
     host: str = field(factory=socket.gethostname)
     log = Logger()
+    _folders: FolderWork = field(init=False)
     _delivered: Iterator[int] = field(factory=lambda: count(1), init=False)
     _indexes: dict[tuple[str, str], Index] = field(factory=dict, init=False)
     _lock: Lock = field(factory=Lock, init=False)
+
+    @_folders.default
+    def _make_folders(self) -> FolderWork:
+        return FolderWork(self.root)
 
     def read(self, user: str, path: str, name: str, state: str) -> bytes:
         """The bytes of a mail. Raises L{ItemGone}, or L{BackendDown} when the disk does not give them."""
@@ -158,7 +166,7 @@ class MailFiles:
             except OSError as error:
                 failed |= names_of(intent)
                 self.log.error(
-                    "{kind} of a mail of {user} in {path!r} failed and will be tried again: {error}",
+                    "{kind} in {path!r} of {user} failed and will be tried again: {error}",
                     kind=intent.kind.value,
                     user=intent.user,
                     path=intent.path,
@@ -169,6 +177,8 @@ class MailFiles:
         return done, astray
 
     def _carried_out(self, intent: Intent, touched: set[tuple[str, str, str]]) -> bool:
+        if intent.kind.of_folder:
+            return self._folders.carried_out(intent)
         for _ in range(TRIES):
             try:
                 where = self._find(intent.user, intent.path, intent.name)

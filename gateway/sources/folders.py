@@ -13,6 +13,9 @@ from gateway.sources.names import is_clean
 INBOX = ""
 """The path of the Inbox: the mail directory itself."""
 
+BELOW_INBOX = ".INBOX"
+"""What the paths of folders below the Inbox begin with, as IMAP servers name them too."""
+
 
 @frozen
 class Special:
@@ -88,14 +91,14 @@ def hierarchy(paths: Iterable[str]) -> list[FoundFolder]:
     lies between. Two folders of one parent never show the same name.
     """
     there = set(paths)
-    special = _special_folders(there)
+    special = special_folders(there)
     names = _Names()
     found = [FoundFolder(INBOX, names.distinct(None, "Inbox"), FolderType.INBOX)] if INBOX in there else []
     for path, kind in special.items():
         found.append(FoundFolder(path, names.distinct(None, kind.name), kind.type))
     for path in sorted(there - {INBOX} - special.keys(), key=lambda path: (path.count("."), path)):
         parent = _parent(path, there)
-        shown = path.removeprefix(parent or "").removeprefix(".")
+        shown = path.removeprefix(BELOW_INBOX if parent == INBOX else parent or "").removeprefix(".")
         label = ".".join(decoded(part) for part in shown.split("."))
         found.append(FoundFolder(path, names.distinct(parent, label), FolderType.USER_MAIL, parent))
     return found
@@ -120,7 +123,8 @@ def _plain(path: str) -> str:
     return decoded(path[1:]).lower()
 
 
-def _special_folders(paths: set[str]) -> dict[str, Special]:
+def special_folders(paths: set[str]) -> dict[str, Special]:
+    """Which of these paths are special folders."""
     by_name: dict[str, str] = {}
     for path in sorted(paths):
         by_name.setdefault(_plain(path), path)
@@ -140,4 +144,6 @@ def _parent(path: str, there: set[str]) -> str | None:
         path = path.rpartition(".")[0]
         if path in there:
             return path
+        if path == BELOW_INBOX and INBOX in there:
+            return INBOX
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from attrs import define, field
@@ -12,8 +12,10 @@ from twisted.internet.interfaces import IReactorFDSet, IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from gateway.arrangement import Arrangement
 from gateway.interfaces import ILedger, IMailbox, IReporter
 from gateway.model import Folder, Intent
+from gateway.sources import arranging
 from gateway.sources.carrying import Carrier
 from gateway.sources.disk import MailRoot
 from gateway.sources.files import MailFiles
@@ -87,7 +89,7 @@ class MaildirSource(Service):
         self.watches = Watches(self.events)
         self.surveyor = Surveyor(ledger, root, clock, run, self.watches, self.recorder, work, self.options)
         self.observer = Observer(clock, self.events, self.watches, self.surveyor, self.recorder, self._settling)
-        self._carrier = Carrier(ledger, self._files, clock, run, work, self._list_again)
+        self._carrier = Carrier(ledger, self._files, clock, run, work, self._list_again, self._look_again)
 
     def startService(self) -> None:
         """Begin with what was not carried out before the last stop, then survey all accounts."""
@@ -138,6 +140,26 @@ class MaildirSource(Service):
         """See L{IMailbox.deliver}. Fails with L{gateway.interfaces.BackendDown} when the disk does not take it."""
         return self.run(self._files.deliver, user, message)
 
+    def making(self, folders: Sequence[Folder], parent: Folder | None, name: str) -> Arrangement:
+        """See L{IMailbox.making}."""
+        return arranging.making(folders, parent, name)
+
+    def moving(self, folders: Sequence[Folder], folder: Folder, parent: Folder | None, name: str) -> Arrangement:
+        """See L{IMailbox.moving}."""
+        return arranging.moving(folders, folder, parent, name)
+
+    def removing(self, folders: Sequence[Folder], folder: Folder) -> Arrangement:
+        """See L{IMailbox.removing}."""
+        return arranging.removing(folders, folder)
+
+    def clearing(self, folders: Sequence[Folder], folder: Folder) -> Arrangement | None:
+        """See L{IMailbox.clearing}."""
+        return arranging.clearing(folders, folder)
+
+    def steadily(self, user: str, work: Callable[[], Awaitable[T]]) -> Deferred[T]:
+        """See L{IMailbox.steadily}."""
+        return Deferred.fromCoroutine(self.surveyor.steadily(user, work))
+
     async def _begin(self) -> None:
         intents = await self._persist(self.ledger.pending)
         if intents:
@@ -184,3 +206,10 @@ class MaildirSource(Service):
         if place is not None:
             place.stale = True
             self.recorder.touch(place)
+        else:
+            self._look_again(user)
+
+    def _look_again(self, user: str) -> None:
+        account = self.surveyor.accounts.get(user)
+        if account is not None:
+            self.surveyor.survey(account)

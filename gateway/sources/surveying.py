@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from attrs import define, field, frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from gateway.interfaces import ILedger
+from gateway.interfaces import BackendDown, ILedger
 from gateway.model import Folder, FoundFolder
 from gateway.sources.disk import MailRoot, Stamp, Surveyed
 from gateway.sources.folders import INBOX, hierarchy
@@ -19,6 +19,8 @@ from gateway.sources.place import Place
 from gateway.sources.recording import Recorder, backoff
 from gateway.sources.watching import TOP, WAITING, Account, Watches
 from gateway.sources.work import Work
+
+T = TypeVar("T")
 
 
 @frozen
@@ -98,6 +100,10 @@ class Surveyor:
             if call.active():
                 call.cancel()
         self._retries.clear()
+        for account in self.accounts.values():
+            turns, account.turns = account.turns, []
+            for turn in turns:
+                turn.errback(BackendDown("the mail source is being stopped"))
 
     async def _survey_all(self) -> None:
         try:
@@ -118,14 +124,50 @@ class Surveyor:
             self.log.failure("The folders of {user} could not be looked at", user=account.user)
             account.check = account.check or check
             account.failures += 1
-            if not (self.work.stopping or account.gone or account in self._retries):
-                self._retries[account] = self.clock.callLater(backoff(account.failures), self._retried, account)
+            self._retry(account, backoff(account.failures))
         finally:
             account.surveying = False
             self.recorder.flush()
-        if account.again and account not in self._retries:
-            self.survey(account)
+        self._over(account)
         self._rescan_later(account)
+
+    def _over(self, account: Account) -> None:
+        """Let the next one have the folders of an account to itself, or survey it again."""
+        if account.surveying:
+            return
+        if account.turns:
+            account.surveying = True
+            account.turns.pop(0).callback(None)
+        elif account.again and account not in self._retries:
+            self.survey(account)
+
+    async def steadily(self, user: str, work: Callable[[], Awaitable[T]]) -> T:
+        """Do the work while the account is not surveyed, and survey it afterwards.
+
+        @raise BackendDown: it has no directory, or was not looked at yet.
+        """
+        account = self.accounts.get(user)
+        if account is None:
+            raise BackendDown(f"the mailbox of {user} is not looked after yet")
+        if account.surveying:
+            turn: Deferred[None] = Deferred()
+            account.turns.append(turn)
+            await turn
+        account.surveying = True
+        try:
+            if account.missing or account.gone or not account.places:
+                raise BackendDown(f"the mailbox of {user} is not there")
+            return await work()
+        finally:
+            account.again, account.surveying = True, False
+            retry = self._retries.pop(account, None)
+            if retry is not None:
+                retry.cancel()
+            self._over(account)
+
+    def _retry(self, account: Account, seconds: float) -> None:
+        if not (self.work.stopping or account.gone or account in self._retries):
+            self._retries[account] = self.clock.callLater(seconds, self._retried, account)
 
     def _retried(self, account: Account) -> None:
         del self._retries[account]
@@ -222,7 +264,9 @@ class Surveyor:
         found = hierarchy(account.places)
         if frozenset(found) != account.shape:
             folders, changes = await self.ledger.record_hierarchy(account.user, found)
-            account.shape = frozenset(found)
+            account.shape = shape_of(folders)
+            if account.shape != frozenset(found):  # directories are still to become what the ledger says
+                self._retry(account, self.options.rescan)
             account.known = {folder.path: folder for folder in folders}
             self.recorder.report(changes)
         for path, place in account.places.items():

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from gateway.model import Folder, FoundFolder
@@ -35,7 +36,8 @@ class Account:
 
     C{top} is the descriptor of its directory (0: not watched); C{waiting} are those of directories that may become
     folders; C{shape} is the hierarchy as it was recorded last; C{missing}: it has no directory.
-    C{surveying}, C{again}: it is being surveyed, and has to be once more; C{check}: at the next survey the
+    C{surveying}, C{again}: it is being surveyed, or its folders are being changed, and has to be surveyed once more;
+    C{turns} are those who wait to change its folders; C{check}: at the next survey the
     directory times of all folders are compared with the notes.
     """
 
@@ -47,6 +49,7 @@ class Account:
     waiting: dict[str, int] = field(factory=dict)
     surveying: bool = False
     again: bool = False
+    turns: list[Deferred[None]] = field(factory=list)
     check: bool = False
     prepared: bool = False
     missing: bool = False

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from gateway.model import Amend, Change, Intent, IntentKind, Remove, Result
 from gateway.store.intents import write_intents
 from gateway.store.keys import Position, Told
-from gateway.store.rows import live, next_numbers, possible, write_changes
+from gateway.store.moving import NOTHING, free_names
+from gateway.store.rows import next_numbers, possible, write_changes
 from gateway.store.schema import item
 
 CONFLICT = 7
@@ -141,9 +142,6 @@ class _Draft:
 _ITEMS = select(item).where(item.c.folder == bindparam("the_folder"), item.c.id.in_(bindparam("ids", expanding=True)))
 
 
-_NOTHING = {"letters_set": "", "letters_cleared": "", "to_folder": None, "to_path": "", "to_name": ""}
-
-
 @frozen
 class Desk:
     """Where the commands of a request are executed: the locked rows of the folder and of the one for deletions."""
@@ -190,22 +188,10 @@ class Desk:
         names: Mapping[int, str] = {}
         gone = [draft for draft in drafts if REMOVAL in draft.fields]
         if gone and self.trash is not None and self.trash.id != self.here.id:
-            names = self._free_names(self.trash.id, gone)
+            names = free_names(self.connection, self.trash.id, {draft.row.id: draft.row.name for draft in gone})
             changes.append(self._move(self.trash.id, gone, names))
         todo = [wish for draft in drafts for wish in self._wishes(draft, names.get(draft.row.id))]
         return Executed(head, results, write_intents(self.connection, todo), tuple(changes))
-
-    def _free_names(self, trash: int, gone: Sequence[_Draft]) -> dict[int, str]:
-        """Names in the trash by item; a name that is taken there gets the item's id before its size (C{,S=...})."""
-        wanted = [draft.row.name for draft in gone]
-        query = select(item.c.name).where(live((item.c.folder == trash) & item.c.name.in_(wanted)))
-        taken = set(self.connection.execute(query).scalars())
-        names = {}
-        for draft in gone:
-            head, comma, tail = draft.row.name.partition(",")
-            names[draft.row.id] = f"{head}-{draft.row.id}{comma}{tail}" if draft.row.name in taken else draft.row.name
-            taken.add(names[draft.row.id])
-        return names
 
     def _move(self, trash: int, gone: Sequence[_Draft], names: Mapping[int, str]) -> Change:
         """The items appear in the trash, as news to every device: the one that deleted them does not have them."""
@@ -241,4 +227,4 @@ class Desk:
 
     def _wish(self, kind: IntentKind, draft: _Draft, **more: Any) -> dict[str, Any]:
         here = {"user": self.here.user, "folder": self.here.id, "path": self.here.path, "name": draft.row.name}
-        return {"kind": kind.value, **here, **_NOTHING, **more}
+        return {"kind": kind.value, **here, **NOTHING, **more}

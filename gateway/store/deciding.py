@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from gateway.core.waking import Judgement, Sight, decide, looks
 from gateway.model import DeviceKey, Look, Standing
+from gateway.store.awareness import Span
 from gateway.store.look import look_many
 from gateway.store.queue import enqueue
 from gateway.store.spending import Till
@@ -20,12 +21,16 @@ _DOOR = Sight(True)
 
 
 def decide_all(
-    connection: Connection, orders: Sequence[Order], now: int, given: Mapping[tuple[DeviceKey, int], int]
+    connection: Connection,
+    orders: Sequence[Order],
+    now: int,
+    given: Mapping[tuple[DeviceKey, int], int],
+    aware: Mapping[tuple[DeviceKey, int], Sequence[Span]],
 ) -> list[Decided]:
     """Decide for each order, one after the other; C{given} are the counters of keys that may not be in the database
-    yet, by device and folder."""
+    yet, C{aware} the numbers that devices know of, both by device and folder."""
     desk = _Desk(connection, now, lock_wakes(connection, (order.line.key for order in orders)))
-    desk.look(orders, given)
+    desk.look(orders, given, aware)
     desk.till.open(connection, orders)
     judged = [desk.judge(order) for order in orders]
     numbers = desk.write()
@@ -50,10 +55,16 @@ class _Desk:
     _places: list[int] = field(factory=list)
     _judged: int = 0
 
-    def look(self, orders: Sequence[Order], given: Mapping[tuple[DeviceKey, int], int]) -> None:
+    def look(
+        self,
+        orders: Sequence[Order],
+        given: Mapping[tuple[DeviceKey, int], int],
+        aware: Mapping[tuple[DeviceKey, int], Sequence[Span]],
+    ) -> None:
         """See what the devices lack."""
         asked: dict[tuple[int, int], bool] = {}
         written: dict[tuple[int, int], int] = {}
+        told: dict[tuple[int, int], Sequence[Span]] = {}
         for order in orders:
             known = self.wakes.get(order.line.key)
             if known is not None and looks(order):
@@ -62,8 +73,10 @@ class _Desk:
                     counter = given.get((order.line.key, folder))
                     if counter:
                         written[known[0], folder] = counter
+                    if (order.line.key, folder) in aware:
+                        told[known[0], folder] = aware[order.line.key, folder]
         if asked:
-            self._sights = look_many(self.connection, asked, written)
+            self._sights = look_many(self.connection, asked, written, told)
 
     def judge(self, order: Order) -> Judgement:
         """Decide, and remember what is to be written."""

@@ -11,6 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.model import Change, DeviceKey, Folder, FolderOutcome, FoundFolder, Op, SyncOptions
 from gateway.store.batch import UNLIMITED, fill
+from gateway.store.commands import disown
+from gateway.store.intents import unsettled
 from gateway.store.keys import (
     BOTTOM,
     Chain,
@@ -62,7 +64,7 @@ def in_order(folders: Iterable[Folder]) -> list[Folder]:
     return list(ordered.values())
 
 
-def _home(connection: Connection, user: str) -> Row[Any]:
+def home_of(connection: Connection, user: str) -> Row[Any]:
     """The row of a user's hierarchy, locked; made if there is none."""
     row = connection.execute(_HOME, {"the_user": user}).one_or_none()
     if row is not None:
@@ -76,32 +78,59 @@ def _home(connection: Connection, user: str) -> Row[Any]:
 def record_hierarchy(
     connection: Connection, user: str, found: Sequence[FoundFolder], now: int
 ) -> tuple[list[Folder], list[Change]]:
-    """Make the live folders of a user equal to what was found; each difference gets its number."""
-    home = _home(connection, user)
-    known = {row.path: folder_of(row) for row in connection.execute(_OF_USER, {"the_user": user})}
-    census = _Census(connection, user, home.id, {one.path: one for one in found}, known)
-    census.remove(now)
-    for path in census.found:
-        census.place(path)
-    changes = census.write(now)
+    """Make the live folders of a user equal to what was found; each difference gets its number.
+
+    While the directories are still to become what the ledger says, nothing can be concluded from them.
+    """
+    home = home_of(connection, user)
+    known = folders_by_path(connection, user)
+    if unsettled(connection, home.id):
+        return in_order(known.values()), []
+    census = Census(connection, user, home.id, {one.path: one for one in found}, known)
+    changes = census.compare(now)
     return in_order(census.known.values()), changes
 
 
+def folders_by_path(connection: Connection, user: str) -> dict[str, Folder]:
+    """The live folders of a user."""
+    return {row.path: folder_of(row) for row in connection.execute(_OF_USER, {"the_user": user})}
+
+
 @define(eq=False)
-class _Census:
-    """The comparison of what was found with what is known; C{known} becomes what is found."""
+class Census:
+    """The comparison of what was found with what is known; C{known} becomes what is found.
+
+    C{own} are the paths of differences that the device C{owner} has made itself and knows of.
+    """
 
     connection: Connection
     user: str
     home: int
     found: dict[str, FoundFolder]
     known: dict[str, Folder]
+    owner: int | None = None
+    own: frozenset[str] = frozenset()
     new: list[Folder] = field(factory=list)
     changed: list[Folder] = field(factory=list)
     gone: list[Folder] = field(factory=list)
     _placed: set[str] = field(factory=set)
 
-    def remove(self, now: int) -> None:
+    def compare(self, now: int) -> list[Change]:
+        """Write down the differences."""
+        self._remove(now)
+        for path in self.found:
+            self._place(path)
+        return self._write(now)
+
+    @property
+    def differing(self) -> frozenset[str]:
+        """The paths of all differences."""
+        return frozenset(one.path for one in (*self.gone, *self.changed, *self.new))
+
+    def _device(self, one: Folder) -> int | None:
+        return self.owner if one.path in self.own else None
+
+    def _remove(self, now: int) -> None:
         """Folders that were not found are dead, and their keys are gone; compaction takes the items away."""
         self.gone = [one for path, one in self.known.items() if path not in self.found]
         for some in chunks([one.id for one in self.gone]):
@@ -112,13 +141,13 @@ class _Census:
         for one in self.gone:
             del self.known[one.path]
 
-    def place(self, path: str) -> int:
+    def _place(self, path: str) -> int:
         """Give the folder at that path its row, its parent's first; its id."""
         if path in self._placed:
             return self.known[path].id if path in self.known else 0
         self._placed.add(path)
         wanted = self.found[path]
-        parent = self.place(wanted.parent) if wanted.parent in self.found else 0
+        parent = self._place(wanted.parent) if wanted.parent in self.found else 0
         before = self.known.get(path)
         columns = {"name": wanted.name, "type": int(wanted.type), "parent": parent}
         if before is None:
@@ -135,7 +164,7 @@ class _Census:
             self.changed.append(after)
         return before.id
 
-    def write(self, now: int) -> list[Change]:
+    def _write(self, now: int) -> list[Change]:
         """Number the differences as items of the hierarchy."""
         total = len(self.gone) + len(self.changed) + len(self.new)
         if not total:
@@ -147,7 +176,8 @@ class _Census:
         for one, removed in (*((one, now) for one in self.gone), *((one, None) for one in self.changed)):
             number += 1
             change = {"state": _fingerprint(one), "number": number, "removed": removed}
-            changes.append({"id": rows[str(one.id)], "extra": None, "device": None, "touched": None, **change})
+            device = {"device": self._device(one), "touched": None, "extra": None}
+            changes.append({"id": rows[str(one.id)], **device, **change})
         write_changes(self.connection, changes)
         new = [
             {
@@ -155,6 +185,7 @@ class _Census:
                 "name": str(one.id),
                 "state": _fingerprint(one),
                 "received": 0,
+                "device": self._device(one),
                 "number": number + n,
                 "added": number + n,
             }
@@ -181,7 +212,7 @@ def sync_folders(connection: Connection, epoch: str, device: DeviceKey, key: str
 
     The key before the newest is taken too (the answer was lost); what is lacking is then found out again from there.
     """
-    home = _home(connection, device.user)
+    home = home_of(connection, device.user)
     chain = load_chain(connection, device, home.id)
     if key == "0":
         first = _key(Told(home.head, home.head, BOTTOM, False), home.head)
@@ -190,6 +221,10 @@ def sync_folders(connection: Connection, epoch: str, device: DeviceKey, key: str
     base = chain.find(key_counter(epoch, key))
     if base is None or base.told.number < home.compacted:
         return FolderOutcome(INVALID_KEY, "0")
+    newest = chain.newest
+    if newest is not None and newest is not base and newest.said.commands and chain.owner is not None:
+        # The answer to a folder command was lost: the device may not hold what that made.
+        disown(connection, home.id, chain.owner, base.head, ())
     return _continue(connection, epoch, home, chain, base)
 
 

@@ -15,11 +15,12 @@ from gateway.store.schema import intent
 _WRITE = insert(intent).returning(intent.c.id, intent.c.kind, intent.c.name)
 _PENDING = select(intent).order_by(intent.c.id)
 _STRIKE = delete(intent).where(intent.c.id.in_(bindparam("ids", expanding=True)))
+_UNSETTLED = select(intent.c.id).where(intent.c.folder == bindparam("home")).limit(1)
 _WAITING = select(intent).where(
     or_(
         intent.c.folder.in_(bindparam("folders", expanding=True)),
         intent.c.to_folder.in_(bindparam("folders", expanding=True)),
-    )
+    ),
 )
 
 
@@ -55,6 +56,11 @@ def done(connection: Connection, ids: Sequence[int]) -> None:
     """Strike intents out."""
     for some in chunks(list(ids)):
         connection.execute(_STRIKE, {"ids": list(some)})
+
+
+def unsettled(connection: Connection, home: int) -> bool:
+    """Whether folders of a hierarchy are still to be made, moved or removed."""
+    return connection.execute(_UNSETTLED, {"home": home}).first() is not None
 
 
 @frozen

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, bindparam, exists, false, or_, select
+from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, false, or_, select, true
 
 from gateway.model import DeviceKey, Look, Looked, Standing
+from gateway.store.awareness import Span
 from gateway.store.concern import Terms, arrived, changed
 from gateway.store.rows import chunks, possible
 from gateway.store.schema import collection, device, folder, item, sync_key
 from gateway.store.wanted import chosen as of_dialect
 from gateway.store.wanted import for_each, given_keys
+
+P = TypeVar("P", int, tuple[int, int])
 
 _COLUMNS = (
     folder.c.id,
@@ -54,9 +58,16 @@ KEPT = Terms(
 )
 
 
-def _news(adds_only: bool) -> Select[Any]:
-    came = exists(select(item.c.id).where(arrived(KEPT)))
-    other = false() if adds_only else exists(select(item.c.id).where(changed(KEPT)))
+Aware = tuple[int, int, int]
+"""A key, and the first and last of some numbers above it which are no reason to wake the device that has it."""
+
+
+def _news(adds_only: bool, aware: Sequence[Aware] = ()) -> Select[Any]:
+    woken = and_(
+        true(), *(~and_(sync_key.c.id == key, item.c.number.between(first, last)) for key, first, last in aware)
+    )
+    came = exists(select(item.c.id).where(arrived(KEPT), woken))
+    other = false() if adds_only else exists(select(item.c.id).where(changed(KEPT), woken))
     return (
         select(sync_key.c.id)
         .join(collection, collection.c.id == sync_key.c.collection)
@@ -81,13 +92,19 @@ _MANY: Mapping[str, Select[Any]] = for_each(
 
 
 def look(
-    connection: Connection, owner: DeviceKey, folders: Sequence[int], adds_only: bool, given: Mapping[int, int]
+    connection: Connection,
+    owner: DeviceKey,
+    folders: Sequence[int],
+    adds_only: bool,
+    given: Mapping[int, int],
+    aware: Mapping[int, Sequence[Span]] = MappingProxyType({}),
 ) -> Looked:
     """Compare with what the device has been given; two statements, however many folders.
 
     C{given} are the counters given by folder (0: the hierarchy) that may not be in the database yet. It was asked
     before this transaction began, or a flush in between could be missed in both places. Only items count: what
-    leaves the window of the device is no reason to wake it. The hierarchy counts with all its changes.
+    leaves the window of the device is no reason to wake it, nor is what it is C{aware} of, by folder. The hierarchy
+    counts with all its changes.
     """
     rows = connection.execute(_KEYS, {"the_name": owner.device, "the_user": owner.user, "ids": possible(folders)}).all()
     places: dict[int, list[Row[Any]]] = {}
@@ -98,17 +115,20 @@ def look(
     behind: dict[bool, list[int]] = {}
     for id, keys in chosen.items():
         behind.setdefault(adds_only and id != home, []).extend(row.key for row in keys if _behind(row))
-    news = _with_news(connection, behind)
+    news = _with_news(connection, behind, _known({id: chosen[id] for id in aware if id in chosen}, aware))
     looks = {id: _judge(kept[0], chosen[id], news) for id, kept in places.items()}
     asked = {id: looks[id] if id in looks and id != home else Look(Standing.UNKNOWN) for id in folders}
     return Looked(home, looks.get(home, Look(Standing.UNSYNCED)), asked)
 
 
 def look_many(
-    connection: Connection, asked: Mapping[tuple[int, int], bool], given: Mapping[tuple[int, int], int]
+    connection: Connection,
+    asked: Mapping[tuple[int, int], bool],
+    given: Mapping[tuple[int, int], int],
+    aware: Mapping[tuple[int, int], Sequence[Span]] = MappingProxyType({}),
 ) -> dict[tuple[int, int], Look]:
     """The same for many devices, given by the numbers of their rows, each with a folder: whether only additions
-    count. What is gone is left out. Three statements at most, however many they are; C{given} as for L{look}."""
+    count. What is gone is left out. Three statements at most, however many they are; the rest as for L{look}."""
     places: dict[tuple[int, int], list[Row[Any]]] = {}
     for row in connection.execute(of_dialect(connection, _MANY), given_keys(asked)):
         places.setdefault((row.owner, row.id), []).append(row)
@@ -117,16 +137,22 @@ def look_many(
         kept.sort(key=lambda row: row.counter or 0, reverse=True)
         chosen[place] = _chosen(kept, given.get(place, 0))
         behind.setdefault(asked[place], []).extend(row.key for row in chosen[place] if _behind(row))
-    news = _with_news(connection, behind)
+    news = _with_news(connection, behind, _known({place: chosen[place] for place in aware if place in chosen}, aware))
     return {place: _judge(kept[0], chosen[place], news) for place, kept in places.items()}
 
 
-def _with_news(connection: Connection, behind: Mapping[bool, Sequence[int]]) -> set[int]:
+def _known(chosen: Mapping[P, Sequence[Row[Any]]], aware: Mapping[P, Sequence[Span]]) -> list[Aware]:
+    return [(row.key, first, last) for at, rows in chosen.items() for row in rows for first, last in aware[at]]
+
+
+def _with_news(connection: Connection, behind: Mapping[bool, Sequence[int]], aware: Sequence[Aware]) -> set[int]:
     """Those of the keys (by whether only additions count) above which there is an item for the device."""
     news: set[int] = set()
     for adds_only, ids in behind.items():
         for some in chunks(ids):
-            news.update(connection.execute(_NEWS[adds_only], {"ids": list(some)}).scalars())
+            here = [one for one in aware if one[0] in some]
+            query = _news(adds_only, here) if here else _NEWS[adds_only]
+            news.update(connection.execute(query, {"ids": list(some)}).scalars())
     return news
 
 

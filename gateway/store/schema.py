@@ -165,7 +165,8 @@ sync_key = Table(
     sqlite_autoincrement=True,
 )
 
-# What the source has still to do to its files; `folder` and `to_folder` are ids, `path` and `to_path` their paths.
+# What the source has still to do to its files; `folder` and `to_folder` are ids, `path` and `to_path` their paths. What
+# it has to do to a folder is an intent of the hierarchy.
 intent = Table(
     "intent",
     metadata,

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+import gateway.store.arranging as arranging
 import gateway.store.compaction as compaction
 import gateway.store.devices as devices
 import gateway.store.given as given
@@ -19,8 +20,10 @@ import gateway.store.health as health
 import gateway.store.hierarchy as hierarchy
 import gateway.store.intents as intents
 import gateway.store.look as look
+import gateway.store.moving as moving
 import gateway.store.record as record
 import gateway.store.sync as sync
+from gateway.arrangement import Arranged, Arrangement, Moved, Shift, Turn
 from gateway.interfaces import IDevices, ILedger
 from gateway.model import (
     Change,
@@ -37,6 +40,7 @@ from gateway.model import (
     SyncOutcome,
     SyncRequest,
 )
+from gateway.store.awareness import Awareness
 from gateway.store.database import Database, Run, make_engine
 from gateway.store.keys import key_counter
 from gateway.store.lines import drop_line
@@ -94,11 +98,12 @@ class Store:
     trace: Trace = field(init=False)
     overrides: Overrides = field(init=False)
     _given: given.Given = field(factory=given.Given, init=False)
+    _aware: Awareness = field(factory=Awareness, init=False)
     _unstruck: set[int] = field(factory=set, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.epoch = self.database.reading(lambda connection: str(connection.execute(_EPOCH).scalar_one()))
-        self.triggers = Triggers(self.database, self._given, self.seconds)
+        self.triggers = Triggers(self.database, self._given, self._aware, self.seconds)
         self.outbox = Outbox(self.database, self.seconds)
         self.trace = Trace(self.database, self.seconds)
         self.overrides = Overrides(self.database)
@@ -149,10 +154,35 @@ class Store:
         """See L{ILedger}."""
         return self.database.write_durably(hierarchy.sync_folders, self.epoch, device, key)
 
+    def repeated(self, turn: Turn) -> Deferred[Arranged | None]:
+        """See L{ILedger}."""
+        return self.database.write(arranging.repeated, self.epoch, turn)
+
+    def arrange(self, arrangement: Arrangement, turn: Turn | None) -> Deferred[Arranged]:
+        """See L{ILedger}."""
+        return self.database.write_durably(arranging.arrange, self.epoch, arrangement, turn, self._now)
+
+    def move(self, user: str, shifts: Sequence[Shift], now: int) -> Deferred[Moved]:
+        """See L{ILedger}."""
+        return self.database.write_durably(moving.move, user, shifts, now)
+
+    def clear(self, user: str, folder: int, upto: int, most: int, now: int) -> Deferred[Moved]:
+        """See L{ILedger}."""
+        return self.database.write_durably(moving.clear, user, folder, upto, most, now)
+
+    def aware(self, device: DeviceKey, spans: Sequence[tuple[int, int, int]]) -> None:
+        """See L{ILedger}."""
+        self._aware.add(device, spans)
+
+    def unaware(self, device: DeviceKey, spans: Sequence[tuple[int, int, int]]) -> None:
+        """See L{ILedger}."""
+        self._aware.remove(device, spans)
+
     def look(self, device: DeviceKey, folders: Sequence[int], adds_only: bool) -> Deferred[Looked]:
         """See L{ILedger}."""
         given = {folder: self._given.counter(device, folder) for folder in (0, *folders)}
-        return self.database.read(look.look, device, folders, adds_only, given)
+        aware = {folder: spans for folder in folders if (spans := self._aware.of(device, folder))}
+        return self.database.read(look.look, device, folders, adds_only, given, aware)
 
     def given(self, device: DeviceKey, folder: int, key: str) -> None:
         """See L{ILedger}."""

@@ -15,6 +15,7 @@ import gateway.store.lines as lines
 from gateway.core.waking import LONGEST
 from gateway.interfaces import ITriggers
 from gateway.model import DeviceKey
+from gateway.store.awareness import Awareness
 from gateway.store.database import Database
 from gateway.store.given import Given
 from gateway.store.schema_sms import wake
@@ -27,10 +28,12 @@ _NEXT = select(func.min(wake.c.due)).where(PUT_OFF)
 @implementer(ITriggers)
 @define(eq=False)
 class Triggers:
-    """Lines and wakes of one database; C{given} are the keys given that are not written yet."""
+    """Lines and wakes of one database; C{given} are the keys given that are not written yet, C{aware} is what devices
+    know of without a key."""
 
     database: Database
     given: Given
+    aware: Awareness
     seconds: Callable[[], float]
 
     def lines(self, user: str | None) -> Deferred[list[Line]]:
@@ -65,7 +68,13 @@ class Triggers:
             for folder in order.folders
             if (counter := self.given.counter(order.line.key, folder))
         }
-        return self.database.write_durably(deciding.decide_all, orders, now, given)
+        aware = {
+            (order.line.key, folder): spans
+            for order in orders
+            for folder in order.folders
+            if (spans := self.aware.of(order.line.key, folder))
+        }
+        return self.database.write_durably(deciding.decide_all, orders, now, given, aware)
 
     def synced(self, key: DeviceKey, now: int, rule: WakeRule, lease: int) -> Deferred[Wake | None]:
         """See L{ITriggers}; a sync that changes nothing is not written."""
