@@ -59,9 +59,11 @@ class Operations:
     def _row(self, device: Device) -> dict[str, Any]:
         standing = self.policy.source(device.key.user, device.key.device)
         claim = self.board.claim_of(device.key) if self.board else None
-        parked = None
+        parked, heartbeat, folders = None, device.heartbeat, device.folders
         if claim is not None and claim.parked and self.board is not None:
             parked = round(self.board.clock.seconds() - claim.since)
+            if claim.parameters is not None:
+                heartbeat, folders = claim.parameters.interval, claim.parameters.folders
         return {
             "user": device.key.user,
             "device": device.key.device,
@@ -71,8 +73,8 @@ class Operations:
             "mode": standing.mode.value,
             "mode_from": mode_row(standing),
             "parked_seconds": parked,
-            "heartbeat": device.heartbeat,
-            "folders": [[folder, word] for folder, word in device.folders or ()],
+            "heartbeat": heartbeat,
+            "folders": [[folder, word] for folder, word in folders or ()],
             "first_seen": device.first_seen,
             "last_seen": device.last_seen,
             "last_ping": device.last_ping,

@@ -101,6 +101,12 @@ class Partnerships:
         if known is not None:
             self.seen(evolve(known, last_sync=now))
 
+    def parked(self, key: DeviceKey, now: int) -> None:
+        """Note when a request of a device that is known was parked last, if that was no Ping."""
+        known = self._known.get(key)
+        if known is not None:
+            self.seen(evolve(known, last_ping=now))
+
     def forget(self, key: DeviceKey) -> Deferred[None]:
         """End a partnership."""
         self._known.pop(key, None)

@@ -80,8 +80,11 @@ class Collection:
         return None if self.element is None else options_of(self.element, folder.type.item_class, version)
 
     def quiet(self) -> Collection:
-        """The collection as it may be asked for again: without commands, and with the options that it has by then."""
-        return evolve(self, element=None, digest=b"", commands=())
+        """The collection as it may be asked for again: without commands, and with the options that it has by then.
+
+        One that had no commands keeps its digest: what it brings may be asked for again by the request that came.
+        """
+        return evolve(self, element=None, digest=b"" if self.commands else self.digest, commands=())
 
 
 def item_id(server_id: str, folder: int) -> int | None:

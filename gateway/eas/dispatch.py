@@ -6,7 +6,7 @@ the body, the command itself. Whatever goes wrong becomes a documented answer; n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from math import ceil
 
 from attrs import define, evolve, field, frozen
@@ -23,6 +23,7 @@ from gateway.eas.access import AccessLog, Entry
 from gateway.eas.call import Answer, Call, Command, Refused, Stream, Unavailable, Version
 from gateway.eas.commands import COMMANDS, root_of
 from gateway.eas.content import BodyLimits, Header
+from gateway.eas.giving import giving
 from gateway.eas.request import BadRequest, Head, parse_query, read_head
 from gateway.eas.status import refusal
 from gateway.eas.users import names_another, parse_basic
@@ -33,6 +34,8 @@ VERSIONS = ",".join(str(version) for version in Version)
 SERVER_VERSION = str(max(Version))
 #: When to come back after trouble of ours, in seconds.
 RETRY_LATER = 60
+#: Commands whose requests may be parked.
+PARKED = frozenset({"Ping", "Sync"})
 #: Characters of a User-Agent that are kept.
 LONGEST_AGENT = 256
 
@@ -66,8 +69,9 @@ class Reply:
 class Dispatcher:
     """Everything between HTTP and the commands.
 
-    C{gate} raises L{Refused} for a device that has to provision first; C{levels} are told of what commands other than
-    Ping bring a device to; C{came} is told of each device that comes, and with which command.
+    C{gate} raises L{Refused} for a device that has to provision first; C{levels} are told of what commands bring a
+    device to, but for those that may be parked, which tell them themselves; C{came} is told of each device that
+    comes, and with which command.
     """
 
     log = Logger()
@@ -123,41 +127,20 @@ class Dispatcher:
             call = await self._call(arrival, head, user)
             accepted = arrival.header(b"Accept-Encoding")
             del arrival
-            if head.command == "Ping":
-                # Nothing but the names is kept while it waits.
-                answering = self.commands[head.command](call)
-                del call, head
-                return self._reply(await answering, entry, accepted)
-            return self._reply(await self._other(call), entry, accepted)
+            answering = self._answering(call)
+            # Nothing but the names is kept of what is parked.
+            del call, head
+            return self._reply(await answering, entry, accepted)
         except CancelledError:
             self._left(entry)
             raise
         except Exception as error:
             return self._failed(error, root, version, entry)
 
-    async def _other(self, call: Call) -> Answer:
-        """Answer another command than Ping: it may give the device something."""
-        key = call.device
-        begun = self.levels.begin(key)
-        try:
-            answer = await self.commands[call.command](call)
-        except BaseException:
-            self.levels.over(key, begun)
-            raise
-        finally:
-            # A Ping of the same device may have looked meanwhile, before the command did what it does.
-            self.levels.end(key, begun)
-
-        def written(live: bool) -> None:
-            try:
-                if live and answer.levels is not None:
-                    self.levels.finish(key, begun, answer.levels)
-                if answer.written is not None:
-                    answer.written(live)
-            finally:
-                self.levels.over(key, begun)
-
-        return evolve(answer, written=written)
+    def _answering(self, call: Call) -> Awaitable[Answer]:
+        """Have the command answer."""
+        answering = self.commands[call.command](call)
+        return answering if call.command in PARKED else giving(self.levels, call.device, answering)
 
     def _left(self, entry: Entry) -> None:
         """The client has left before its answer: the line says so with HTTP status 0."""

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 from attrs import define, field, frozen
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
+from gateway.core.switchboard import Claim
 from gateway.eas.call import Answer, Call, Refused, Unavailable, Version
 from gateway.eas.clientwork import Work, answered, prepared
 from gateway.eas.collection import Collection, Command, Verb, item_id
 from gateway.eas.gate import Rules
+from gateway.eas.giving import giving
+from gateway.eas.hanging import Overtaken, discard, hang, overtake
 from gateway.eas.notify import GuidOf, no_guid
 from gateway.eas.options import Malformed
+from gateway.eas.parked import Parking
 from gateway.eas.policydoc import restrict
 from gateway.eas.rendering import Rendering, Run
 from gateway.eas.syncanswer import (
@@ -35,6 +40,7 @@ from gateway.eas.turns import Turns, shielded
 from gateway.element import Element
 from gateway.interfaces import BackendDown, ILedger, IMailbox, IReporter
 from gateway.model import (
+    DeviceKey,
     Folder,
     FolderType,
     Intent,
@@ -60,7 +66,7 @@ class Plan:
 
 @define(eq=False)
 class Sync:
-    """The Sync command for mail; one that waits for changes is answered at once.
+    """The Sync command for mail; one that would wait for changes, and finds none, is parked.
 
     C{run} takes conversions away from the reactor's thread; C{synced} is told of every device that was served, before
     it is answered, and gives the GUID of its next trigger by SMS, if it has one: with C{tells_guid} clients that know
@@ -69,6 +75,7 @@ class Sync:
 
     log = Logger()
 
+    parking: Parking
     ledger: ILedger
     mailbox: IMailbox
     reporter: IReporter
@@ -83,18 +90,50 @@ class Sync:
     changes: Turns = field(init=False, factory=lambda: Turns(MOST_CHANGES))
 
     async def __call__(self, call: Call) -> Answer:
-        """Answer a Sync.
+        """Answer a Sync; of one that is parked nothing is held but the names.
 
         @raise Refused: 101 for a body that is none, or for an empty one before 12.1; 164.
-        @raise Unavailable: too many requests of the device, or of the user, are waiting.
+        @raise Unavailable: too many requests of the device, or of the user, are waiting, or are parked.
         """
         try:
             asked = self._asked(call)
-            return await Serving(self, call).answer(asked)
         except Refusal as refusal:
-            if refusal.status == NO_FOLDER:
-                self.requests.drop(call.device)
-            return Answer(whole(refusal.status, refusal.limit), log={"St": refusal.status, "E": str(refusal)})
+            return self._refused(call.device, refusal)
+        if asked.wait is None or asked.changes:
+            overtake(self.parking, call.device)
+        if asked.wait is None:
+            return await self._answer(Serving(self, call.device, call.version), asked)
+        held = self.parking.take(call.device, call.address, call.command)
+        try:
+            answer = await self._answer(Serving(self, call.device, call.version), asked)
+            kept = self.requests.last(call.device)
+            if answer.element is not None or kept is None:
+                return answer
+            discard(answer)
+            again = partial(self._again, held.claim, call.version, kept)
+            # What waits is as little as possible.
+            del call, asked, answer
+            return await hang(held, kept, again)
+        finally:
+            held.leave()
+
+    async def _again(self, claim: Claim, version: Version, kept: Asked) -> Answer:
+        """Answer the request of a parked Sync once more, now that something has changed."""
+        return await self._answer(Serving(self, claim.device, version, claim), kept)
+
+    def _answer(self, serving: Serving, asked: Asked) -> Awaitable[Answer]:
+        return giving(self.parking.levels, serving.device, self._served(serving, asked))
+
+    async def _served(self, serving: Serving, asked: Asked) -> Answer:
+        try:
+            return await serving.answer(asked)
+        except Refusal as refusal:
+            return self._refused(serving.device, refusal)
+
+    def _refused(self, device: DeviceKey, refusal: Refusal) -> Answer:
+        if refusal.status == NO_FOLDER:
+            self.requests.drop(device)
+        return Answer(whole(refusal.status, refusal.limit), log={"St": refusal.status, "E": str(refusal)})
 
     def _asked(self, call: Call) -> Asked:
         asked = None
@@ -107,15 +146,17 @@ class Sync:
 
 @define(eq=False)
 class Serving:
-    """One Sync request on its way to the answer."""
+    """One Sync request on its way to the answer; C{claim} is that of one that was parked."""
 
     sync: Sync
-    call: Call
+    device: DeviceKey
+    version: Version
+    claim: Claim | None = None
     rendering: Rendering = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         sync = self.sync
-        self.rendering = Rendering(sync.mailbox, sync.run, self.call.version, sync.limits.answer_bytes)
+        self.rendering = Rendering(sync.mailbox, sync.run, self.version, sync.limits.answer_bytes)
 
     async def answer(self, asked: Asked) -> Answer:
         """Serve the collections in the order of the request.
@@ -131,50 +172,58 @@ class Serving:
             parts.append(await self._serve(plan, window))
         if len(parts) == 1 and parts[0].status == NO_FOLDER:
             raise Refusal(NO_FOLDER, "the folder is there no more")
-        return self._said(asked, parts, await self._guid(parts))
+        guid = await self._guid(asked, parts)
+        return self._said(asked, parts, guid)
 
-    async def _guid(self, parts: Sequence[Part]) -> str | None:
-        """What the device is to compare with the triggers to come; only clients up to 12.1 have a place for it."""
-        if all(part.status != SUCCESS for part in parts):
+    async def _guid(self, asked: Asked, parts: Sequence[Part]) -> str | None:
+        """What the device is to compare with the triggers to come; only clients up to 12.1 have a place for it.
+
+        A request that would wait is not answered for the sake of what the device knows already.
+        """
+        if all(part.status != SUCCESS for part in parts) or (self.claim and not any(part.news for part in parts)):
             return None
         try:
-            guid = await self.sync.synced(self.call.device)
+            guid = await self.sync.synced(self.device)
         except BackendDown as error:
-            self.sync.log.warn("{device} was not seen to synchronise: {error}", device=self.call.device, error=error)
+            self.sync.log.warn("{device} was not seen to synchronise: {error}", device=self.device, error=error)
             return None
-        return guid if self.sync.tells_guid and self.call.version <= Version.V12_1 else None
+        if guid is None or not self.sync.tells_guid or self.version > Version.V12_1:
+            return None
+        known = asked.wait is not None and self.sync.requests.knows(self.device, guid)
+        return None if known else guid
 
     def _said(self, asked: Asked, parts: Sequence[Part], guid: str | None) -> Answer:
         # A GUID is something to say.
-        hushed = self.call.version >= Version.V12_1 and not guid
+        hushed = self.version >= Version.V12_1 and not guid
         saying = [part for part in parts if part.news] if hushed else parts
-        if self.call.version >= Version.V12_1:
+        if self.version >= Version.V12_1:
             self._keep(asked, saying)
-        # The one place where a request with C{asked.wait} and nothing to say would be parked.
         return Answer(
             element=collections(saying, guid) if saying else None,
             log=log(parts, asked.wait),
-            written=lambda live: self._written(saying) if live else None,
+            written=lambda live: self._written(saying, guid) if live else None,
             levels={p.collection.folder: p.level for p in parts} if all(p.level for p in parts) else None,
         )
 
     def _keep(self, asked: Asked, saying: Sequence[Part]) -> None:
         if any(part.status in (BAD_KEY, NO_FOLDER) for part in saying):
-            self.sync.requests.drop(self.call.device)
+            self.sync.requests.drop(self.device)
         else:
-            self.sync.requests.keep(self.call.device, asked, {part.collection.id: part.key for part in saying})
+            self.sync.requests.keep(self.device, asked, {part.collection.id: part.key for part in saying})
 
-    def _written(self, parts: Sequence[Part]) -> None:
+    def _written(self, parts: Sequence[Part], guid: str | None) -> None:
+        if guid is not None:
+            self.sync.requests.told(self.device, guid)
         for part in parts:
             if part.status == SUCCESS:
-                self.sync.ledger.given(self.call.device, part.collection.folder, part.key)
+                self.sync.ledger.given(self.device, part.collection.folder, part.key)
 
     # What is asked.
 
     async def _plans(self, asked: Asked) -> list[Plan]:
         """Check all collections before any is served."""
         try:
-            found = await self.sync.ledger.folders(self.call.device.user)
+            found = await self.sync.ledger.folders(self.device.user)
         except BackendDown as error:
             raise Refusal(RETRY, str(error)) from error
         folders = {folder.id: folder for folder in found}
@@ -193,12 +242,12 @@ class Serving:
             return Plan(collection, None)
         if folder.type.item_class != "Email":
             raise Malformed("a folder of something else than mail")
-        options = collection.options(folder, self.call.version)
+        options = collection.options(folder, self.version)
         moves = collection.trash and trash != folder.id
         return Plan(collection, folder, options and self._restricted(options), trash if moves else None)
 
     def _restricted(self, options: SyncOptions) -> SyncOptions:
-        return restrict(options, self.sync.rules.policy_for(self.call.device.user))
+        return restrict(options, self.sync.rules.policy_for(self.device.user))
 
     # What is done.
 
@@ -207,13 +256,13 @@ class Serving:
         collection, folder = plan.collection, plan.folder
         if folder is None:
             return Part(collection, NO_FOLDER, collection.key)
-        name = (self.call.device, folder.id)
+        name = (self.device, folder.id)
         try:
             work, outcome = await shielded(
                 self.sync.turns.take(name, lambda: self._execute(plan, folder, window)),
             )
             return await self._part(collection, folder, work, outcome)
-        except (CancelledError, Unavailable):
+        except (CancelledError, Unavailable, Overtaken):
             # What was served before goes unanswered too; the client repeats it with the key that it has.
             raise
         except BackendDown as error:
@@ -225,6 +274,8 @@ class Serving:
 
     async def _execute(self, plan: Plan, folder: Folder, window: int) -> tuple[Work, SyncOutcome]:
         """Have the ledger write down what is asked, the source do it, and the Switchboard hear of it."""
+        if self.claim is not None and self.claim.over is not None:
+            raise Overtaken
         collection = plan.collection
         work = await self._work(collection.commands, folder)
         verbs = {command.verb for command in collection.commands}
@@ -245,7 +296,7 @@ class Serving:
         return work, await self.sync.changes.take(folder.user, lambda: self._record(folder, request))
 
     async def _record(self, folder: Folder, request: SyncRequest) -> SyncOutcome:
-        outcome = await self.sync.ledger.sync(self.call.device, folder.id, request)
+        outcome = await self.sync.ledger.sync(self.device, folder.id, request)
         try:
             await self._carry_out(outcome.intents)
         finally:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from attrs import define, evolve, field, frozen
 
+from gateway.core.heartbeat import CAP, HeartbeatLimits
 from gateway.eas.call import Version
 from gateway.eas.collection import LARGEST_WINDOW, Collection, Verb, parse_collection, window_size
 from gateway.eas.options import Malformed, only
@@ -20,18 +21,21 @@ _NUMBER = re.compile(r"-?[0-9]{1,9}", re.ASCII)
 
 @frozen
 class _Wait:
-    """An element that says how long to wait: its bounds, the seconds of its unit, the version that brought it."""
+    """An element that says how long to wait: the seconds of its unit, the version that brought it."""
 
     tag: str
-    least: int
-    most: int
     unit: int
     since: Version
 
+    def bounds(self, limits: HeartbeatLimits) -> tuple[int, int]:
+        """The least and the most, in its unit; of whole minutes there is always one that is allowed."""
+        least = -(-limits.minimum // self.unit)
+        return least, max(least, limits.maximum // self.unit)
+
 
 _WAITS = (
-    _Wait("AirSync:Wait", 1, 59, 60, Version.V12_1),
-    _Wait("AirSync:HeartbeatInterval", 60, 3540, 1, Version.V14_0),
+    _Wait("AirSync:Wait", 60, Version.V12_1),
+    _Wait("AirSync:HeartbeatInterval", 1, Version.V14_0),
 )
 
 
@@ -46,12 +50,14 @@ class Refusal(Exception):
 
 @frozen
 class SyncLimits:
-    """What one request may ask for: collections, client commands, changes and bytes of items in the answer."""
+    """What one request may ask for: collections, client commands, changes and bytes of items in the answer, and how
+    long to wait for changes ([MS-ASCMD] 2.2.3.88.2, 2.2.3.198)."""
 
     collections: int = 300
     commands: int = 200
     answer_bytes: int = 16 * 1024 * 1024
     window: int = LARGEST_WINDOW
+    heartbeat: HeartbeatLimits = field(factory=lambda: HeartbeatLimits(maximum=CAP))
 
 
 @frozen
@@ -87,7 +93,7 @@ def parse(body: Element, version: Version, limits: SyncLimits) -> Asked:
 def _parse(body: Element, version: Version, limits: SyncLimits) -> Asked:
     if body.tag != "AirSync:Sync":
         raise Malformed("the root is not Sync")
-    wait = _wait(body, version)
+    wait = _wait(body, version, limits.heartbeat)
     cached = version >= Version.V12_1
     partial = cached and only(body, "AirSync:Partial") is not None
     window = window_size(body) if cached else None
@@ -117,7 +123,7 @@ def _within(count: int, limits: SyncLimits) -> None:
         raise Refusal(TOO_MANY, f"{count} collections", limits.collections)
 
 
-def _wait(body: Element, version: Version) -> int | None:
+def _wait(body: Element, version: Version, limits: HeartbeatLimits) -> int | None:
     """How long the client would wait for an answer, in seconds."""
     given = [(kind, only(body, kind.tag)) for kind in _WAITS if version >= kind.since]
     found = [(kind, element.text) for kind, element in given if element is not None]
@@ -126,9 +132,9 @@ def _wait(body: Element, version: Version) -> int | None:
     for kind, text in found:
         if not _NUMBER.fullmatch(text):
             raise Malformed("Wait or HeartbeatInterval is no number")
-        value = int(text)
-        if not kind.least <= value <= kind.most:
-            raise Refusal(WAIT, f"{kind.tag} {value}", kind.least if value < kind.least else kind.most)
+        value, (least, most) = int(text), kind.bounds(limits)
+        if not least <= value <= most:
+            raise Refusal(WAIT, f"{kind.tag} {value}", least if value < least else most)
         return value * kind.unit
     return None
 
@@ -150,11 +156,13 @@ class Requests:
     that advanced one and got lost would be taken for received. The same goes for the collections that a partial
     request leaves out. Then Status 13 makes the client send everything, its keys included.
 
-    They are kept in memory, C{size} of them; one that is lost costs its client one more request.
+    They are kept in memory, C{size} of them; one that is lost costs its client one more request. Beside them stands
+    the GUID that a device was told last.
     """
 
-    size: int = 20_000
+    size: int = 100_000
     _kept: OrderedDict[DeviceKey, _Kept] = field(init=False, factory=OrderedDict)
+    _guids: dict[DeviceKey, str] = field(init=False, factory=dict)
 
     def completed(self, device: DeviceKey, asked: Asked | None, limits: SyncLimits) -> Asked:
         """The request that is meant by an empty body (C{None}) or by a partial one.
@@ -170,6 +178,8 @@ class Requests:
         if kept.unsure - named:
             raise Refusal(NO_CACHE, "it is not certain which keys the client has")
         if asked is None:
+            if kept.asked.wait is not None and limits.heartbeat.violated(kept.asked.wait):
+                raise Refusal(NO_CACHE, "it is not to wait so long any more")
             return kept.asked
         others = tuple(collection for collection in kept.asked.collections if collection.id not in named)
         _within(len(others) + len(asked.collections), limits)
@@ -194,9 +204,25 @@ class Requests:
         while len(self._kept) > self.size:
             self._kept.popitem(last=False)
 
+    def last(self, device: DeviceKey) -> Asked | None:
+        """The request that is kept of a device."""
+        kept = self._kept.get(device)
+        return None if kept is None else kept.asked
+
     def drop(self, device: DeviceKey) -> None:
         """The client has to begin anew."""
         self._kept.pop(device, None)
+
+    def told(self, device: DeviceKey, guid: str) -> None:
+        """The device was told its GUID."""
+        self._guids.pop(device, None)
+        self._guids[device] = guid
+        if len(self._guids) > self.size:
+            del self._guids[next(iter(self._guids))]
+
+    def knows(self, device: DeviceKey, guid: str) -> bool:
+        """Whether that is what the device was told last."""
+        return self._guids.get(device) == guid
 
     def __len__(self) -> int:
         return len(self._kept)

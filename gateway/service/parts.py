@@ -123,7 +123,8 @@ def counted(metrics: Metrics, entry: Entry, http: int, seconds: float) -> None:
     kinds = str(entry.fields.get("St", "-")).split(",")
     status = "".join(sorted(set(kinds)))
     metrics.requests.labels(entry.command, http, status).inc()
-    if entry.command != "Ping":
+    # How long a request was parked says nothing of how long it took.
+    if entry.command != "Ping" and "Pt" not in entry.fields:
         metrics.seconds.labels(entry.command).observe(seconds)
 
 

@@ -99,6 +99,7 @@ def _pings(parts: Parts, config: Config) -> None:
     push = config.direct_push
     check_heartbeats(config)
     parts.parking.limits, _ = settings.parking_limits(config)
+    parts.sync.limits = settings.sync_limits(config)
     parts.parking.levels.forget_all()
     parts.parking.berths.limits = settings.berth_limits(config)
     parts.window.resize(push.sample_size, push.alert_threshold)

@@ -57,7 +57,8 @@ def apply_rules(rules: Rules, config: Config) -> None:
 def sync_limits(config: Config) -> SyncLimits:
     """Bounds of one Sync request."""
     limits = config.limits
-    return SyncLimits(limits.sync_collections, limits.sync_commands, window=limits.max_window)
+    heartbeat = parking_limits(config)[0].heartbeat
+    return SyncLimits(limits.sync_collections, limits.sync_commands, window=limits.max_window, heartbeat=heartbeat)
 
 
 def channel_limits(config: Config) -> ChannelLimits:

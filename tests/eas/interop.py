@@ -77,7 +77,7 @@ class Gateway(World):
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        self.commands["Sync"] = Sync(self.store, self.mails, self, self.now, execute, self.rules)
+        self.commands["Sync"] = Sync(self.parking, self.store, self.mails, self, self.now, execute, self.rules)
         self.commands["FolderSync"] = FolderSync(self.store, self.dispatcher.greeting)
         self.commands["GetItemEstimate"] = GetItemEstimate(self.store, self.now, self.rules)
         self.commands["Provision"] = Provision(self.partnerships, self.rules, self.now)

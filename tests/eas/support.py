@@ -9,9 +9,15 @@ from typing import Any
 
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 
+from gateway.core.heartbeat import HeartbeatWindow
+from gateway.core.partnerships import Partnerships
+from gateway.core.policy import Policy
+from gateway.core.switchboard import Switchboard
 from gateway.eas import wbxml
 from gateway.eas.call import Answer, Call, Refused, Version
+from gateway.eas.parked import Parking
 from gateway.element import Element
 from gateway.model import DeviceKey, FolderType, Found, FoundFolder
 from gateway.store import Store
@@ -54,6 +60,13 @@ def text(element: Element | None) -> str:
         return ""
     inner = " ".join(text(child) for child in element) or element.text
     return f"{element.name}({inner})" if element.children else f"{element.name}={inner}"
+
+
+def parking_of(store: Any) -> Parking:
+    """A place to park for devices that are in that store, with a clock and a Switchboard of its own."""
+    clock = Clock()
+    board, partnerships = Switchboard(clock), Partnerships(store)
+    return Parking(clock, lambda: NOW, store, partnerships, board, Policy(), lambda device: True, HeartbeatWindow())
 
 
 @define(eq=False, slots=False)

@@ -523,21 +523,24 @@ class LevelsTests(DispatchCase):
 
     def setUp(self) -> None:
         super().setUp()
+        self.world.commands["FolderSync"] = self.sync
         self.levels = self.world.dispatcher.levels
         self.levels.note(self.PHONE, {1: 10, 2: 20})
 
     def known(self) -> object:
         return self.levels.recall(self.PHONE, [2])
 
-    def test_ping(self) -> None:
-        """A Ping gives nothing and changes nothing."""
-        self.command("Ping", b"")
-        self.assertEqual(self.known(), {1: 10, 2: 20})
+    def test_parked(self) -> None:
+        """A Ping gives nothing and changes nothing; what a Sync gives it tells itself."""
+        self.sync.answer = Answer(levels={2: 21})
+        for command in ("Ping", "Sync"):
+            self.command(command, b"" if command == "Ping" else SYNC)
+            self.assertEqual(self.known(), {1: 10, 2: 20})
 
     def test_written(self) -> None:
         """The levels of an answer hold once it is written; its command is still told of that itself."""
         self.sync.answer = Answer(levels={2: 21, 3: 30}, written=self.sync.heard.append)
-        self.post()
+        self.command("FolderSync", FOLDERS)
         self.assertEqual((self.known(), self.sync.heard), ({1: 10, 2: 21}, [True]))
 
     def test_notSaid(self) -> None:
@@ -545,14 +548,14 @@ class LevelsTests(DispatchCase):
         for answer in (Answer(), Refused(113), RuntimeError("oops")):
             self.levels.note(self.PHONE, {1: 10, 2: 20})
             self.sync.answer = answer
-            self.post()
+            self.command("FolderSync", FOLDERS)
             self.assertIsNone(self.known())
         self.flushLoggedErrors(RuntimeError)
 
     def waiting(self):
         self.sync.answer = None
         connection = self.connect()
-        connection.send(raw(body=SYNC))
+        connection.send(raw("POST", f"{PATH}?{query('FolderSync')}", FOLDERS))
         return connection
 
     def test_clientLeft(self) -> None:

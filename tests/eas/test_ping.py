@@ -13,6 +13,7 @@ from gateway.core.heartbeat import HeartbeatLimits
 from gateway.core.policy import Policy
 from gateway.eas.call import Answer, Call
 from gateway.eas.dispatch import Arrival
+from gateway.eas.giving import giving
 from gateway.eas.parked import RETRY_FIRST, ParkingLimits
 from gateway.element import Element
 from gateway.interfaces import BackendDown
@@ -479,6 +480,9 @@ class Syncing:
 
     async def __call__(self, call: Call) -> Answer:
         """Sync once; the answer says how far that went."""
+        return await giving(self.world.parking.levels, call.device, self.sync(call))
+
+    async def sync(self, call: Call) -> Answer:
         request = SyncRequest(self.key, b"s", self.world.now())
         done = await self.world.store.sync(call.device, self.folder, request)
         self.world.store.given(call.device, self.folder, done.key)

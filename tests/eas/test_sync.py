@@ -15,7 +15,7 @@ from gateway.eas.syncbody import SyncLimits
 from gateway.element import Element
 from gateway.interfaces import BackendDown
 from gateway.model import Change, DeviceKey, FolderType, FoundFolder, Item
-from tests.eas.support import ANN, FOLDERS, NOW, Sources, call_of, refused, result_of, sent, text
+from tests.eas.support import ANN, FOLDERS, NOW, Sources, call_of, parking_of, refused, result_of, sent, text
 from tests.eas.test_collection import air, base, collection, sync
 
 DAY = 86400
@@ -57,6 +57,7 @@ class SyncCase(SynchronousTestCase):
     def restart(self) -> None:
         """Begin anew with what the store holds."""
         self.command = Sync(
+            parking_of(self.sources.store),
             self.sources.store,
             self.sources.mailbox,
             self.sources.reports,
@@ -436,10 +437,12 @@ class ChangesTests(SyncCase):
             self.assertEqual(len(self.find(answer or air("x"), "AirSync:Collection")), count)
 
     def test_waiting(self) -> None:
-        """A request that would wait for changes is answered at once; the access line tells for how long."""
-        for more in (air("Wait", 5), air("HeartbeatInterval", 300)):
-            self.assertIsNone(self.ask(sync(self.of(), more=(more,))))
-            self.assertEqual(self.last.log["Hb"], 300)
+        """A request that would wait is answered at once if there is anything; the access line tells how long it was to
+        wait."""
+        for name, more in (("a", air("Wait", 5)), ("b", air("HeartbeatInterval", 300))):
+            self.sources.mail(self.inbox, name)
+            self.learn(self.ask(sync(self.of(), more=(more,))))
+            self.assertEqual((self.names(""), self.last.log["Hb"]), (f"Add {name}", 300))
 
 
 class OptionsTests(SyncCase):
@@ -704,7 +707,7 @@ class EmptyTests(SyncCase):
         return self.short(self.ask(None, version))
 
     def partial(self, *collections: Element) -> str:
-        return self.short(self.ask(sync(*collections, more=(air("Partial"), air("HeartbeatInterval", 600)))))
+        return self.short(self.ask(sync(*collections, more=(air("Partial"), air("WindowSize", 9)))))
 
     def test_repeated(self) -> None:
         """After an empty answer an empty request repeats the one before, as often as it is sent."""
@@ -761,7 +764,7 @@ class EmptyTests(SyncCase):
         self.assertEqual(self.partial(), "")
         self.sources.mail(self.inbox, "m2")
         named = self.of(folder=self.trash, key="0")
-        answer = self.ask(sync(named, more=(air("Partial"), air("HeartbeatInterval", 600))))
+        answer = self.ask(sync(named, more=(air("Partial"), air("WindowSize", 9))))
         ids = [found.text for found in self.find(answer or air("x"), "AirSync:CollectionId")]
         self.assertEqual(ids, [str(self.inbox), str(self.trash)])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred, execute, succeed
 from twisted.trial.unittest import SynchronousTestCase
@@ -20,13 +22,16 @@ from gateway.model import (
     Folder,
     FolderType,
     Item,
+    Look,
+    Looked,
     Op,
+    Standing,
     SyncOptions,
     SyncOutcome,
     SyncRequest,
 )
 from gateway.testing import MemoryMailbox, Reports
-from tests.eas.support import NOW, VECTORS, call_of, decoded, result_of, sent, text
+from tests.eas.support import ANN, NOW, VECTORS, call_of, decoded, parking_of, result_of, sent, text
 from tests.eas.test_collection import air, collection, sync
 
 MAIL = (
@@ -52,6 +57,13 @@ class Scripted:
     def given(self, device: DeviceKey, folder: int, key: str) -> None:
         """Nobody asks."""
 
+    def look(self, device: DeviceKey, folders: Sequence[int], adds_only: bool) -> Deferred[Looked]:
+        synced = Look(Standing.SYNCED, 1)
+        return succeed(Looked(1, synced, dict.fromkeys(folders, synced)))
+
+    def device(self, key: DeviceKey) -> Deferred[None]:
+        return succeed(None)
+
 
 class VectorTests(SynchronousTestCase):
     def setUp(self) -> None:
@@ -62,7 +74,7 @@ class VectorTests(SynchronousTestCase):
     ) -> tuple[bytes, list[SyncRequest]]:
         """The bytes of the answer to a request, and what the ledger was asked."""
         ledger = Scripted(outcome)
-        command = Sync(ledger, self.mailbox, Reports(), lambda: NOW, execute)
+        command = Sync(parking_of(ledger), ledger, self.mailbox, Reports(), lambda: NOW, execute)
         body = decoded(request) if isinstance(request, str) else request
         return sent(result_of(command(call_of("Sync", body, version)))), ledger.asked
 
@@ -113,10 +125,18 @@ class VectorTests(SynchronousTestCase):
         self.assertEqual(answer, VECTORS["sync-response-foldersync"])
 
     def test_hanging(self) -> None:
-        """A request that would wait, with nothing to say: an empty answer."""
-        answer, asked = self.answered("sync-request-hanging-12.1", SyncOutcome(1, "2"))
-        self.assertEqual(answer, b"")
-        self.assertEqual(asked[0].key, "2")
+        """A request that waits for ten minutes in vain: an empty answer after that."""
+        ledger = Scripted(SyncOutcome(1, "2"))
+        parking = parking_of(ledger)
+        command = Sync(parking, ledger, self.mailbox, Reports(), lambda: NOW, execute)
+        call = call_of("Sync", decoded("sync-request-hanging-12.1"), Version.V12_1)
+        waiting = Deferred.fromCoroutine(command(call))
+        parking.clock.pump([599.0])
+        self.assertNoResult(waiting)
+        parking.clock.pump([1.0, 1.0])
+        self.assertEqual(sent(self.successResultOf(waiting)), b"")
+        self.assertEqual([asked.key for asked in ledger.asked], ["2"])
+        self.assertIsNone(parking.board.claim_of(ANN))
 
     def test_clientCommands(self) -> None:
         """The results of client commands; the vector's Add succeeded, which one of a mail cannot."""
@@ -133,7 +153,7 @@ class RequestTests(SynchronousTestCase):
 
     def asked(self, *more: Element) -> SyncRequest:
         ledger = Scripted(SyncOutcome(1, "2", advanced=True))
-        command = Sync(ledger, MemoryMailbox(), Reports(), lambda: NOW, execute)
+        command = Sync(parking_of(ledger), ledger, MemoryMailbox(), Reports(), lambda: NOW, execute)
         result_of(command(call_of("Sync", sync(collection(*more)))))
         return ledger.asked[0]
 

@@ -199,7 +199,7 @@ class FuzzTests(SynchronousTestCase):
         world.dispatcher.gate = world.parking.stands = None  # type: ignore[assignment]
         gate = Gate(rules, world.now)
         world.dispatcher.gate, world.parking.stands = gate.check, gate.stands
-        world.commands["Sync"] = Sync(world.store, self.mailbox, world.board, world.now, execute, rules)
+        world.commands["Sync"] = Sync(world.parking, world.store, self.mailbox, world.board, world.now, execute, rules)
         world.commands["FolderSync"] = FolderSync(world.store, world.dispatcher.greeting)
         world.commands["GetItemEstimate"] = GetItemEstimate(world.store, world.now, rules)
         world.commands["Provision"] = Provision(world.partnerships, rules, world.now)
