@@ -124,6 +124,9 @@ class Pump(Service):
         self._outcomes.append(outcome)
         if hop is not None:
             self._note(hop)
+        if outcome.due:
+            self._kicks += 1
+            self._dry_until = min(self._dry_until, self._clock.seconds() + max(0.0, outcome.due - self._now()))
         letter = self._letters.pop(outcome.id, None)
         if letter is not None and outcome.state is LetterState.SENT:
             early = self._incoming.overtaken(letter, outcome.message_id)

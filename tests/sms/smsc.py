@@ -148,9 +148,13 @@ def settle(clock: Clock, *smscs: Smsc) -> None:
     raise AssertionError("they never stop talking")
 
 
-def run(clock: Clock, seconds: float, *smscs: Smsc, step: float = 0.05) -> None:
-    """Let so many seconds pass."""
+def run(clock: Clock, seconds: float, *smscs: Smsc) -> None:
+    """Let so many seconds pass, from one thing that happens to the next."""
+    end = clock.seconds() + seconds
     settle(clock, *smscs)
-    for _ in range(round(seconds / step)):
-        clock.advance(step)
+    while True:
+        due = min((call.getTime() for call in clock.getDelayedCalls()), default=end)
+        clock.advance(max(0.0, min(due, end) - clock.seconds()))
         settle(clock, *smscs)
+        if due >= end:
+            return

@@ -64,7 +64,7 @@ class OperatorTests(SynchronousTestCase):
         return self.operator
 
     def pass_time(self, seconds: float) -> None:
-        run(self.clock, seconds, self.first, self.second, step=0.25)
+        run(self.clock, seconds, self.first, self.second)
 
     def used(self) -> str:
         """The name of the SMSC that is used."""
