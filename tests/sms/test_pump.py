@@ -145,12 +145,16 @@ class PumpTests(SynchronousTestCase):
             self.pass_time(1)
         self.successResultOf(done)
 
+    def letters(self, ids: Sequence[int]) -> list[Letter]:
+        """Letters as they are in the store."""
+        every = {one.id: one for one in result_of(self.store.outbox.letters(None, None, 10_000))}
+        return [every[id] for id in ids]
+
     def letter(self, id: int) -> Letter:
-        """A letter as it is in the store."""
-        return next(one for one in result_of(self.store.outbox.letters(None, None, 10_000)) if one.id == id)
+        return self.letters([id])[0]
 
     def states(self, ids: Sequence[int]) -> set[LetterState]:
-        return {one.state for one in result_of(self.store.outbox.letters(None, None, 10_000)) if one.id in ids}
+        return {one.state for one in self.letters(ids)}
 
     def hops(self, n: int = 0) -> list[Hop]:
         """What the trace has of a device, when it has been written."""
@@ -576,7 +580,7 @@ class PumpTests(SynchronousTestCase):
         self.pass_time(0.2)
         self.smsc.kill()
         self.pass_time(0.3)
-        letters = [self.letter(id) for id in ids]
+        letters = self.letters(ids)
         self.assertEqual({one.state for one in letters}, {LetterState.QUEUED})
         self.assertEqual(sum(one.doubted for one in letters), 5)
 
@@ -587,7 +591,7 @@ class PumpTests(SynchronousTestCase):
         self.pass_time(0.15)
         self.smsc.silent = True
         self.pass_time(STALL_SECONDS * 2 + 0.5)
-        states = [self.letter(id).state for id in range(2, 400)]
+        states = [one.state for one in self.letters(range(2, 400))]
         self.assertEqual(states.count(LetterState.DOUBT), 5)
         self.outbox.tried.clear()
         self.pass_time(5)
@@ -614,7 +618,7 @@ class PumpTests(SynchronousTestCase):
         for _ in range(100):
             self.smsc.holding = True
             self.pass_time(PACE)
-            doubt = [id for id in ids if self.letter(id).state is LetterState.DOUBT]
+            doubt = [one for one in self.letters(ids) if one.state is LetterState.DOUBT]
             self.assertLessEqual(len(doubt), 6)
             self.smsc.release()
         self.pass_time(1)
@@ -689,10 +693,10 @@ class PumpTests(SynchronousTestCase):
         self.smsc.release()
         self.pass_time(1)
         self.successResultOf(done)
-        states = [self.letter(id).state for id in ids]
+        states = [one.state for one in self.letters(ids)]
         self.assertEqual(states.count(LetterState.SENT), 5)
         self.assertEqual(states.count(LetterState.QUEUED), 45)
-        self.assertFalse(any(self.letter(id).doubted for id in ids))
+        self.assertFalse(any(one.doubted for one in self.letters(ids)))
         self.assertEqual((self.smsc.links, self.kinds(0)), ([], ["taken"]))
 
     def test_stopUnanswered(self) -> None:
@@ -704,7 +708,7 @@ class PumpTests(SynchronousTestCase):
         done = pump.stopService()
         self.pass_time(SETTINGS.patience.drain + SETTINGS.timing.unbind + 3)
         self.successResultOf(done)
-        letters = [self.letter(id) for id in ids]
+        letters = self.letters(ids)
         self.assertEqual({one.state for one in letters}, {LetterState.QUEUED})
         self.assertEqual(sum(one.doubted for one in letters), 5)
 
