@@ -50,9 +50,11 @@ class MetricsTests(SynchronousTestCase):
         self.assertEqual(self.line('pushgw_watch_endings_total{ending="lost"}'), 0)
 
     def test_requests(self) -> None:
-        """Requests are counted by command and status; the time of a Ping is no service time."""
+        """Requests are counted by command and status; the time of a Ping, or of a Sync that hung, is no service time."""
         ping = Entry(0.0, "192.0.2.1", command="Ping", fields={"Hb": 480, "St": 2})
         counted(self.metrics, ping, 200, 300.0)
+        hung = Entry(0.0, "192.0.2.1", command="Sync", fields={"Hb": 480, "Pt": 300, "St": "S"})
+        counted(self.metrics, hung, 200, 300.0)
         counted(self.metrics, Entry(0.0, "192.0.2.1", command="Sync"), 503, 0.5)
         self.assertEqual(self.line('pushgw_requests_total{cmd="Ping",http="200",status="2"}'), 1)
         self.assertEqual(self.line('pushgw_requests_total{cmd="Sync",http="503",status="-"}'), 1)

@@ -30,12 +30,12 @@ _HEARTBEAT = Number(1, 3540)
 
 @frozen(kw_only=True)
 class DirectPush:
-    """Parked Pings."""
+    """Parked requests: Pings and hanging Syncs."""
 
     enabled: bool = option(
         True,
         Flag(),
-        "Whether changes end parked Pings; with false each of them is parked quietly until its heartbeat is over",
+        "Whether changes end parked requests; with false each of them is parked quietly until its heartbeat is over",
         live=True,
     )
     min_heartbeat: int = option(
@@ -68,12 +68,12 @@ class DirectPush:
     adds_only: tuple[ItemClass, ...] = option(
         (),
         Several(Choice(ItemClass)),
-        "Classes of items for which only new items end a Ping, not changed or removed ones",
+        "Classes of items for which only new items end a parked request, not changed or removed ones",
         example=(ItemClass.EMAIL,),
         live=True,
     )
     farewell_seconds: float = option(
-        3.0, Decimal(0, 60), "The time over which parked Pings are answered before a stop", unit="seconds", live=True
+        3.0, Decimal(0, 60), "The time over which parked requests are answered before a stop", unit="seconds", live=True
     )
     parked_per_user: int = option(
         32, Number(0, 1000000), "Parked requests of one user; more are answered with 503; 0: any number", live=True

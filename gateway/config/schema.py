@@ -30,7 +30,7 @@ class Config:
     https: Https = section(Https, "Where devices connect.")
     smtp: Smtp = section(Smtp, "Where mail for local accounts comes in.")
     admin: Admin = section(Admin, "Metrics, and the commands that talk to the running gateway.")
-    direct_push: DirectPush = section(DirectPush, "Direct Push: the parked Ping requests.")
+    direct_push: DirectPush = section(DirectPush, "Direct Push: the parked requests, Ping and hanging Sync.")
     policy: ModePolicy = section(
         ModePolicy,
         "How users are told of changes: the mode of everybody for whom nothing else is said, and what may wake a "

@@ -156,13 +156,14 @@ class Requests:
     that advanced one and got lost would be taken for received. The same goes for the collections that a partial
     request leaves out. Then Status 13 makes the client send everything, its keys included.
 
-    They are kept in memory, C{size} of them; one that is lost costs its client one more request. Beside them stands
-    the GUID that a device was told last.
+    They are kept in memory, as many as have C{size} collections together; one that is lost costs its client one more
+    request. Beside them stands the GUID that a device was told last.
     """
 
-    size: int = 100_000
+    size: int = 200_000
     _kept: OrderedDict[DeviceKey, _Kept] = field(init=False, factory=OrderedDict)
-    _guids: dict[DeviceKey, str] = field(init=False, factory=dict)
+    _guids: OrderedDict[DeviceKey, str] = field(init=False, factory=OrderedDict)
+    _collections: int = field(init=False, default=0)
 
     def completed(self, device: DeviceKey, asked: Asked | None, limits: SyncLimits) -> Asked:
         """The request that is meant by an empty body (C{None}) or by a partial one.
@@ -198,11 +199,11 @@ class Requests:
             evolve(collection.quiet(), key=keys.get(collection.id, collection.key)) for collection in asked.collections
         )
         unsure = frozenset(c.id for c in asked.collections if keys.get(c.id, c.key) != c.key)
-        kept = _Kept(evolve(asked, collections=collections, partial=False), not asked.changes, unsure)
-        self._kept[device] = kept
-        self._kept.move_to_end(device)
-        while len(self._kept) > self.size:
-            self._kept.popitem(last=False)
+        self.drop(device)
+        self._kept[device] = _Kept(evolve(asked, collections=collections, partial=False), not asked.changes, unsure)
+        self._collections += len(collections)
+        while self._collections > self.size:
+            self.drop(next(iter(self._kept)))
 
     def last(self, device: DeviceKey) -> Asked | None:
         """The request that is kept of a device."""
@@ -211,14 +212,16 @@ class Requests:
 
     def drop(self, device: DeviceKey) -> None:
         """The client has to begin anew."""
-        self._kept.pop(device, None)
+        dropped = self._kept.pop(device, None)
+        if dropped is not None:
+            self._collections -= len(dropped.asked.collections)
 
     def told(self, device: DeviceKey, guid: str) -> None:
         """The device was told its GUID."""
-        self._guids.pop(device, None)
         self._guids[device] = guid
+        self._guids.move_to_end(device)
         if len(self._guids) > self.size:
-            del self._guids[next(iter(self._guids))]
+            self._guids.popitem(last=False)
 
     def knows(self, device: DeviceKey, guid: str) -> bool:
         """Whether that is what the device was told last."""

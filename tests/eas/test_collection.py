@@ -544,6 +544,7 @@ class RequestsTests(SynchronousTestCase):
 
     def test_partialTooMany(self) -> None:
         """Kept and named together may be too many: Status 15."""
+        self.requests.size = 3
         self.requests.keep(ANN, self.asked(*[collection(id=str(id)) for id in (5, 6, 7)]), {})
         self.assertEqual(self.status(self.asked(collection(id="8"), more=self.PARTIAL)), 15)
 
@@ -555,7 +556,7 @@ class RequestsTests(SynchronousTestCase):
         self.assertEqual(self.status(None), 13)
 
     def test_bounded(self) -> None:
-        """Only the requests of the latest devices are kept."""
+        """Only the requests of the latest devices are kept, as many as have so many collections together."""
         keys = [DeviceKey("ann", f"phone{number}") for number in range(3)]
         for key in (*keys[:2], keys[0], keys[2]):
             self.requests.keep(key, self.asked(collection()), {})
@@ -563,3 +564,10 @@ class RequestsTests(SynchronousTestCase):
         self.assertEqual(self.status(None, keys[1]), 13)
         for key in (keys[0], keys[2]):
             self.requests.completed(key, None, self.LIMITS)
+        self.requests.keep(ANN, self.asked(collection(), collection(id="6")), {})
+        self.assertEqual(len(self.requests), 1)
+        self.requests.told(ANN, "guid")
+        for key in keys:
+            self.requests.told(key, "another")
+        self.assertEqual([self.requests.knows(key, "another") for key in keys], [False, True, True])
+        self.assertFalse(self.requests.knows(ANN, "guid"))

@@ -269,6 +269,18 @@ class WaitTests(HangingCase):
         self.world.board.changed(*changes, Change(self.inbox, 1))
         self.assertEqual((self.answers(), self.world.board.parked), ([], 1))
 
+    def test_noLook(self) -> None:
+        """A device that was looked at once needs no look any more: not after items, nor when its time was over."""
+        self.parked()
+        self.world.parking.ledger = None
+        for name in ("one", "two"):
+            self.world.arrive(self.inbox, name)
+            self.assertEqual(self.items(self.answers()), [name])
+            self.parked()
+        self.empty(self.later(MINUTE + 1))
+        self.assertEqual(self.phone.post("Sync"), [])
+        self.assertEqual(self.world.board.parked, 1)
+
     def test_latency(self) -> None:
         """The time from the Change to the answer is counted, also of those that waited for the grace."""
         self.parked()
