@@ -26,7 +26,7 @@ class Criteria:
 
     p95: float = 60.0
     late: float = 1200.0
-    late_most: float = 0.0
+    late_most: float = 0.01
     heartbeat: int = 480
     changes: int = 20
 

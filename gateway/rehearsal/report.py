@@ -23,7 +23,8 @@ NOTES = (
     "with its looks and Syncs are those of the gateway, with a store in memory and a virtual clock.",
     "Modelled: networks and SMS (see the presets); a phone needs one trip from waking up to an answer; heartbeats "
     "between changes are counted, not played, and a change that falls between the answer to one and the next counts as "
-    "told at once; nobody reads, flags or deletes mail unless the stream says so; TLS, HTTP and the disk take no time.",
+    "told at once; nobody reads, flags or deletes mail unless the stream says so; TLS, HTTP and the "
+    "disk take no time; limits on the triggers of a whole operator or of everybody, and budgets, are left out.",
     "Bytes: requests and answers are made with the codecs of gateway and phone (protocol 2.5, repeated Pings without a "
     "body) for three sample mails of 0.3 to 4 KiB. application: HTTP headers and bodies; tls: and 29 bytes for each "
     "record and 620 for each handshake, which resumes a session; wire: and 52 for each TCP/IP packet, acknowledgements "
