@@ -161,7 +161,7 @@ class Auto:
         live=True,
     )
     young_seconds: int = option(
-        240,
+        300,
         Number(1, 3540),
         "A parked Ping that breaks before this has died young: somebody on the way cuts connections",
         unit="seconds",
@@ -178,4 +178,10 @@ class Trace:
 
     keep_days: int = option(
         14, Number(1, 3650), "How long it is kept, and what was sent with it", unit="days", live=True
+    )
+    direct_push: bool = option(
+        False,
+        Flag(),
+        "Whether devices that no SMS wakes are in it too; a phone that is busy has some hundred entries a day",
+        live=True,
     )

@@ -29,12 +29,13 @@ class Parks:
     """Remembers only devices that C{remembered} asks for: those with a line.
 
     A park dies young if its connection is lost, or a newer request takes its place, before C{young_seconds}: somebody
-    on the way cuts connections. One that is answered, or that lasts longer, ends the row.
+    on the way cuts connections. One that is answered, or that lasts longer, ends the row; only that a change came
+    early enough says nothing of a network that cuts.
     """
 
     remembered: Callable[[DeviceKey], bool]
     now: Callable[[], int]
-    young_seconds: float = 240.0
+    young_seconds: float = 300.0
     _parks: dict[DeviceKey, Park] = field(init=False, factory=dict)
     _unwritten: set[DeviceKey] = field(init=False, factory=set)
 
@@ -44,11 +45,12 @@ class Parks:
             return
         park = self._parks.setdefault(key, Park())
         park.seen, park.over, park.ending = self.now(), at, ending
-        if ending in _CUT and at - since < self.young_seconds:
+        young = at - since < self.young_seconds
+        if young and ending in _CUT:
             park.young += 1
-        else:
+        elif not (young and park.young and ending is Ending.CHANGED):
             park.young = 0
-        park.succeeded = park.succeeded or ending in _ANSWERED
+            park.succeeded = park.succeeded or ending in _ANSWERED
         self._unwritten.add(key)
 
     def was_told(self, key: DeviceKey, since: float) -> bool:

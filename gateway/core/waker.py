@@ -198,7 +198,7 @@ class Waker:
             self._orders = orders + self._orders
             self._overdue = self._overdue or overdue
             self._failures += 1
-            pause = min(LONGEST_BACKOFF, 2.0 ** (self._failures - 1))
+            pause = min(LONGEST_BACKOFF, 2.0 ** min(self._failures - 1, 10))
             self.log.failure("decisions about triggers are put off for {pause} s", pause=pause)
             self._again = self.clock.callLater(pause, self._try_again)
         else:

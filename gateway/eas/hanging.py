@@ -44,13 +44,7 @@ async def hang(held: Held, asked: Asked, again: Callable[[], Awaitable[Answer]])
     @param asked: what is kept of the request.
     @raise Unavailable: too many requests are parked. @raise CancelledError: the client is gone.
     """
-    held.interval = asked.wait or 0
-    held.folders = tuple(collection.folder for collection in asked.collections if collection.get_changes)
-    held.claim.parameters = Parameters(held.interval, tuple((folder, "Email") for folder in held.folders))
-    held.moor()
-    parking = held.parking
-    parking.accepted(held.interval)
-    parking.partnerships.parked(held.claim.device, parking.now())
+    _park(held, asked)
     fruitless = 0
     while True:
         found = await held.begin()
@@ -63,12 +57,23 @@ async def hang(held: Held, asked: Asked, again: Callable[[], Awaitable[Answer]])
             return _ended(held, Over(Why.EXPIRED))
         if answer.element is not None:
             log = {**answer.log, "Pt": round(held.waited)}
-            return evolve(answer, log=log, written=parking.told_of(over, answer.written))
+            return evolve(answer, log=log, written=held.parking.told_of(held.claim.device, over, answer.written))
         discard(answer)
         fruitless += 1
         stopped = await held.pause(_pause(fruitless))
         if stopped is not None:
             return _ended(held, stopped)
+
+
+def _park(held: Held, asked: Asked) -> None:
+    """Take a place, and have it be seen by whom and for what."""
+    watched = [collection for collection in asked.collections if collection.get_changes]
+    held.interval, held.folders = asked.wait or 0, tuple(collection.folder for collection in watched)
+    named = tuple((collection.folder, collection.item_class or "Email") for collection in watched)
+    held.claim.parameters = Parameters(held.interval, named)
+    held.moor()
+    held.parking.accepted(held.interval)
+    held.parking.partnerships.parked(held.claim.device, held.parking.now())
 
 
 def discard(answer: Answer) -> None:

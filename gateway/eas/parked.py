@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 
 from attrs import define, field, frozen
@@ -70,8 +70,9 @@ class Over:
 class Parking:
     """What parked requests share.
 
-    C{stands} tells whether a device may be parked as far as policy and wipe go; C{delivered} is told the seconds
-    from a Change to the answer that tells of it. All but the Switchboard may be replaced while devices are parked.
+    C{stands} tells whether a device may be parked as far as policy and wipe go; C{announced} is told of each answer
+    that tells a device of changed folders, C{delivered} the seconds from the Change to it, if the device was parked.
+    All but the Switchboard may be replaced while devices are parked.
     """
 
     log = Logger()
@@ -87,6 +88,7 @@ class Parking:
     berths: Berths = field(factory=Berths)
     limits: ParkingLimits = field(factory=ParkingLimits)
     delivered: Callable[[float], None] = lambda seconds: None
+    announced: Callable[[DeviceKey, Sequence[int]], None] = lambda device, folders: None
     levels: Levels = field(init=False)
     haste: HasteGuard = field(init=False, factory=HasteGuard)
 
@@ -116,16 +118,18 @@ class Parking:
                 threshold=self.window.threshold,
             )
 
-    def told_of(self, over: Over, written: Callable[[bool], None] | None = None) -> Callable[[bool], None] | None:
+    def told_of(
+        self, device: DeviceKey, over: Over, written: Callable[[bool], None] | None = None
+    ) -> Callable[[bool], None]:
         """What is to be called when the answer was written that tells of a Change, C{written} included."""
-        at = over.at
-        if at is None:
-            return written
+        at, folders = over.at, [folder for folder, _ in over.told]
 
         def tell(live: bool) -> None:
             if written is not None:
                 written(live)
             if live:
+                self.announced(device, folders)
+            if live and at is not None:
                 self.delivered(self.clock.seconds() - at)
 
         return tell

@@ -182,7 +182,7 @@ class Ping:
         answer = _say(
             held, CHANGED, Element("Ping:Folders", *(Element("Ping:Folder", folder) for folder, _ in over.told))
         )
-        return evolve(answer, written=self.parking.told_of(over))
+        return evolve(answer, written=self.parking.told_of(held.claim.device, over))
 
 
 async def _malformed(error: Malformed) -> Answer:

@@ -64,7 +64,7 @@ class Terms:
     settle: int = 60
     absent: int = 900
     young: int = 3
-    young_seconds: float = 240.0
+    young_seconds: float = 300.0
     limits: Limits = field(factory=Limits)
     quiet: tuple[Hours, ...] = ()
     heartbeats: HeartbeatSet = PHONES

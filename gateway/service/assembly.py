@@ -123,6 +123,7 @@ def assemble(config: Config, reactor: Any) -> Parts:
         berths=Berths(settings.berth_limits(config)),
         limits=limits,
         delivered=metrics.latency.observe,
+        announced=knocking.announced,
     )
     commands: dict[str, Command] = {"Ping": Ping(parking)}
     verifier = Verifier(reactor, pools.run("cred"), config.cred.threads, config.cred.queue)

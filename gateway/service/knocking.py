@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from attrs import define, field
@@ -127,10 +127,19 @@ class Knocking:
         if not claim.quiet:
             self.parks.ended(claim.device, ended.ending, claim.since, ended.at)
 
+    def announced(self, key: DeviceKey, folders: Sequence[int]) -> None:
+        """An answer went out that tells a device of changed folders."""
+        if self.config.trace.direct_push or key in self.waker.keys:
+            self.tracer.note(key, "announced", f"folders {', '.join(map(str, folders))}")
+
     async def synced(self, key: DeviceKey) -> str | None:
         """A device has synchronised; the GUID that its next trigger will have, if it has a line."""
         told = self.waker.synced(key)
-        return None if told is None else await told
+        if told is not None:
+            return await told
+        if self.config.trace.direct_push:
+            self.tracer.note(key, "synchronised")
+        return None
 
     def notify_terms(self) -> NotifyTerms:
         """What devices may register by the Notify command."""

@@ -32,7 +32,7 @@ LONGEST_BACKOFF = 60.0
 
 def backoff(failures: int) -> float:
     """Seconds to wait after so many failures in a row: 1, 2, 4 ... 60."""
-    return min(LONGEST_BACKOFF, 2.0 ** (failures - 1))
+    return min(LONGEST_BACKOFF, 2.0 ** min(failures - 1, 10))
 
 
 @define(eq=False)

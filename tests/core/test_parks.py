@@ -38,6 +38,14 @@ class ParksTests(SynchronousTestCase):
         self.parks.ended(PHONE, Ending.LOST, 10.0, 250.0)
         self.assertEqual(self.parks.take(), {PHONE: (1000, 0, False)})
 
+    def test_aQuickChangeProvesNothing(self) -> None:
+        """After young deaths a park that a change ends at once is no success, as the network would have cut it later."""
+        self.parks.ended(PHONE, Ending.LOST, 0.0, 10.0)
+        self.parks.ended(PHONE, Ending.CHANGED, 10.0, 20.0)
+        self.assertEqual(self.parks.take(), {PHONE: (1000, 1, False)})
+        self.parks.ended(PHONE, Ending.CHANGED, 20.0, 300.0)
+        self.assertEqual(self.parks.take(), {PHONE: (1000, 0, True)})
+
     def test_recallSaysNothing(self) -> None:
         """A park that the gateway itself ended is no young death."""
         self.parks.ended(PHONE, Ending.RECALLED, 0.0, 1.0)

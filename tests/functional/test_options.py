@@ -21,16 +21,17 @@ from gateway.config.walk import known
 from gateway.model import DeviceKey, Folder, FolderType
 from gateway.service import reloading
 from gateway.service.assembly import assemble
+from gateway.service.mailout import MailOut
 from gateway.service.smsout import carriage, trigger_format
-from gateway.trigger import Line
+from gateway.trigger import Letter, Line
 from tests.functional.running import Running
 
 ROOT = Path(gateway.__file__).parent
 #: The elements of a device policy are sent as they are, all by one function.
 ELEMENTS = "provisioning.policies.NAME."
 #: Read where they are used, from the configuration in force.
-IN_PLACE = {"direct_push.farewell_seconds", "ledger.keep", "trace.keep_days", "sms.late_seconds"}
-IN_PLACE |= {"sms.lease_warning_days"}
+IN_PLACE = {"direct_push.farewell_seconds", "ledger.keep", "trace.keep_days", "trace.direct_push"}
+IN_PLACE |= {"sms.lease_warning_days", "sms.late_seconds"}
 
 
 def names() -> list[str]:
@@ -88,6 +89,7 @@ WITH: dict[str, tuple[str, ...]] = {
     "operators.NAME.prefixes": ('operators."b".smpp="tcp:localhost:1"', 'operators."b".system_id="b"'),
     "sms.default_operator": ('operators."b".smpp="tcp:localhost:1"', 'operators."b".system_id="b"'),
 }
+GUID = "35395ce4-1504-4ac4-9721-f152c646ea35"
 FOLDERS = (
     Folder(1, "ann", "", "Inbox", FolderType.INBOX),
     Folder(2, "ann", ".Junk", "Junk E-mail", FolderType.USER_MAIL),
@@ -254,6 +256,19 @@ class LiveTests(TestCase):
         operator = self.parts.knocking.config.operators["ann"]
         yield "format", repr(trigger_format(self.parts.knocking.config, operator))
         yield "carriage", repr(carriage(operator))
+        yield from self.mails()
+
+    def mails(self) -> Iterator[tuple[str, Any]]:
+        """What triggers look like that go out as mail."""
+        line = DeviceKey("ann", "ann")
+        number = Letter(line, "smtp:ann", number="+491701234567", guid=GUID, id=1)
+        address = Letter(line, "relay", address="ann@example.net", guid=GUID, id=2)
+        for sender in self.parts.knocking.senders:
+            if isinstance(sender, MailOut):
+                yield "servers", [repr(pump.sender.server.endpoint) for pump in sender.pumps.values()]
+                yield "relayed", sender.render(address)
+                if self.parts.config.operators["ann"].smtp_address:
+                    yield "mailed", sender.render(number)
 
 
 PLAIN = (str, int, float, bool, bytes, type(None), Path, Enum, IPv4Network, IPv6Network)
