@@ -88,6 +88,14 @@ def sync_body(folder: str, key: str, *commands: Element, item_class: str | None 
     return Element("AirSync:Sync", Element("AirSync:Collections", Element("AirSync:Collection", *parts)))
 
 
+def hang_body(interval: int, keys: Mapping[str, str]) -> Element:
+    """A Sync of some folders, by their keys, that waits for changes so many seconds."""
+    body = Element("AirSync:Sync", Element("AirSync:Collections"), Element("AirSync:HeartbeatInterval", interval))
+    for folder, key in keys.items():
+        body.children[0].children += sync_body(folder, key).children[0].children
+    return body
+
+
 def read_command(item: str) -> Element:
     """The client command that marks a mail as read."""
     return Element(
@@ -242,9 +250,16 @@ class Phone:
 
     async def park(self, interval: int = 60, *folders: str) -> asyncio.Task[Reply]:
         """Ping, and come back when the gateway has parked that; the task brings the answer."""
-        await self.send("Ping", ping_body(interval, *(folders or (self.inbox,))))
+        return await self._park("Ping", ping_body(interval, *(folders or (self.inbox,))))
+
+    async def hang(self, interval: int = 60, *folders: str) -> asyncio.Task[Reply]:
+        """The same with a Sync that waits, of the Inbox or other folders."""
+        return await self._park("Sync", hang_body(interval, {id: self.keys[id] for id in folders or (self.inbox,)}))
+
+    async def _park(self, command: str, body: Element | None) -> asyncio.Task[Reply]:
+        await self.send(command, body)
         answer = asyncio.create_task(asyncio.wait_for(self.receive(), PATIENCE))
-        await eventually(lambda: answer.done() or self.parked(), "the Ping to park")
+        await eventually(lambda: answer.done() or self.parked(), f"the {command} to park")
         assert not answer.done(), answer.result().element
         return answer
 
