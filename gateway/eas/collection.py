@@ -65,7 +65,7 @@ class Collection:
     @property
     def folder(self) -> int:
         """The folder that the id names, or 0 if it cannot be the id of one."""
-        return int(self.id) if _ID.fullmatch(self.id) else 0
+        return folder_id(self.id)
 
     def options(self, folder: Folder, version: Version) -> SyncOptions | None:
         """The options for the items of the folder.
@@ -85,6 +85,11 @@ class Collection:
         One that had no commands keeps its digest: what it brings may be asked for again by the request that came.
         """
         return evolve(self, element=None, digest=b"" if self.commands else self.digest, commands=())
+
+
+def folder_id(server_id: str) -> int:
+    """The number of the folder that a ServerId names, or 0 if it cannot be that of one."""
+    return int(server_id) if _ID.fullmatch(server_id) else 0
 
 
 def item_id(server_id: str, folder: int) -> int | None:

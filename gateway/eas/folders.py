@@ -1,4 +1,4 @@
-"""FolderSync: what a device lacks of the folder hierarchy ([MS-ASCMD] 2.2.1.5)."""
+"""FolderSync: what a device lacks of the folder hierarchy ([MS-ASCMD] 2.2.1.5); GetHierarchy."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from twisted.logger import Logger
 
 from gateway.eas.call import Answer, Call, Refused, Version
 from gateway.element import Element
-from gateway.interfaces import ILedger
-from gateway.model import Folder, FolderOutcome
+from gateway.interfaces import BackendDown, ILedger
+from gateway.model import Folder, FolderOutcome, FolderType
 
 SUCCESS, FAILED, BAD_KEY, MALFORMED = 1, 6, 9, 10
 LONGEST_KEY = 64
@@ -88,6 +88,39 @@ class FolderSync:
             log={"St": SUCCESS, "Fc": changes.text_of("FolderHierarchy:Count") or ""},
             written=written,
         )
+
+
+@define(eq=False)
+class GetHierarchy:
+    """The GetHierarchy command, up to 12.1: all folders for mail, without a key ([MS-ASCMD] 2.2.1.8)."""
+
+    ledger: ILedger
+
+    async def __call__(self, call: Call) -> Answer:
+        """List them.
+
+        @raise Refused: HTTP 500 when the ledger does not answer; 101 for a request with a body.
+        """
+        if call.body is not None or call.raw:
+            raise Refused(101, "a GetHierarchy with a body")
+        try:
+            folders = await self.ledger.folders(call.device.user)
+        except BackendDown as error:
+            raise Refused(110, str(error)) from error
+        listed = [_listed(folder) for folder in folders if folder.type.item_class == "Email"]
+        return Answer(Element("FolderHierarchy:Folders", *listed), log={"Fc": len(listed)})
+
+
+def _listed(folder: Folder) -> Element:
+    """A folder of GetHierarchy, which knows the types 1 to 6 only ([MS-ASCMD] 2.2.3.186.4)."""
+    type = folder.type if folder.type <= FolderType.OUTBOX else FolderType.GENERIC
+    return Element(
+        "FolderHierarchy:Folder",
+        Element("FolderHierarchy:DisplayName", folder.name),
+        Element("FolderHierarchy:ServerId", folder.id),
+        Element("FolderHierarchy:Type", int(type)),
+        Element("FolderHierarchy:ParentId", folder.parent),
+    )
 
 
 def _key(body: Element) -> str | None:

@@ -23,9 +23,12 @@ from gateway.eas.access import AccessLog
 from gateway.eas.call import Command
 from gateway.eas.dispatch import Dispatcher
 from gateway.eas.estimate import GetItemEstimate
-from gateway.eas.folders import FolderSync
+from gateway.eas.foldercommands import FolderCreate, FolderDelete, FolderUpdate
+from gateway.eas.folders import FolderSync, GetHierarchy
 from gateway.eas.gate import Gate, Rules
 from gateway.eas.http import ActiveSync, Root, TrustedProxies, make_site
+from gateway.eas.moveitems import MoveItems
+from gateway.eas.moving import Moving
 from gateway.eas.notify import Notify
 from gateway.eas.parked import Parking
 from gateway.eas.ping import Ping
@@ -163,6 +166,12 @@ def assemble(config: Config, reactor: Any) -> Parts:
     commands["FolderSync"] = FolderSync(store, dispatcher.greeting)
     estimate = GetItemEstimate(store, wall_clock, rules, config.limits.estimate_collections)
     commands["GetItemEstimate"] = estimate
+    moving = Moving(store, source, reporter, wall_clock, sync.changes)
+    commands["MoveItems"] = MoveItems(moving)
+    commands["FolderCreate"] = FolderCreate(moving)
+    commands["FolderUpdate"] = FolderUpdate(moving)
+    commands["FolderDelete"] = FolderDelete(moving)
+    commands["GetHierarchy"] = GetHierarchy(store)
     notify = Notify(
         store.triggers,
         knocking.notify_terms(),
