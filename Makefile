@@ -14,7 +14,7 @@ SYSTEM_PACKAGES := libwbxml2-utils postgresql openssl curl postfix libsasl2-modu
 SMSC := smpp@0.5.1
 
 .DELETE_ON_ERROR:
-.PHONY: smsc demo test bench lint docs wheel install system clean
+.PHONY: demo test bench lint docs wheel install system smsc clean
 
 demo: $(INSTALLED)
 	$(VENV)/bin/pushgw demo
