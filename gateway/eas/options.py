@@ -1,4 +1,4 @@
-"""What a client asks for in Options: of Sync and of GetItemEstimate ([MS-ASCMD] 2.2.3.125.5)."""
+"""What a client asks for in Options: of Sync, of GetItemEstimate and of ItemOperations ([MS-ASCMD] 2.2.3.125)."""
 
 from __future__ import annotations
 
@@ -143,6 +143,21 @@ def _options(element: Element, item_class: str, version: Version) -> SyncOptions
     if version < Version.V12_0:
         return evolve(options, truncation=_option(element, "AirSync:Truncation", 9))
     return evolve(options, bodies=_bodies(element, version), part=_part(element, version))
+
+
+def view_options(element: Element | None, version: Version) -> SyncOptions:
+    """How mails are to be shown that are asked for one by one: MIMESupport, BodyPreference, BodyPartPreference.
+
+    @raise Malformed: a value out of range, a wrong BodyPreference.
+    @raise Refused: 164, a BodyPartPreference for another type than HTML.
+    """
+    if element is None:
+        return SyncOptions()
+    return SyncOptions(
+        mime_support=_option(element, "AirSync:MIMESupport", 2) or 0,
+        bodies=_bodies(element, version),
+        part=_part(element, version),
+    )
 
 
 def _bodies(options: Element, version: Version) -> tuple[BodyPreference, ...]:

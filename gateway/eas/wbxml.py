@@ -9,6 +9,9 @@ Nothing here recurses, and every loop is bounded by the length of the data or by
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import TypeVar
 
 from attrs import define, field, frozen
 
@@ -33,6 +36,11 @@ _NO_TAGS: tuple[None, ...] = (None,) * (TOKEN + 1)
 # Elsewhere an element that nobody knows is passed over with its content.
 _STRICT_ROOTS = frozenset({"Ping:Ping", "FolderHierarchy:FolderSync"})
 _NOT_XML = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+_NOTHING: Mapping[int, bytes] = MappingProxyType({})
+
+T = TypeVar("T")
 
 
 class WBXMLError(ValueError):
@@ -60,6 +68,14 @@ def encode(element: Element) -> bytes:
 
     @raise WBXMLError: a tag has no token, or an element has both children and a value.
     """
+    return b"".join(segments(element, _NOTHING))
+
+
+def segments(element: Element, texts: Mapping[int, T]) -> Iterator[bytes | T]:
+    """The document in pieces; for an element whose C{id} is in C{texts}, what stands for its text is one of them.
+
+    @raise WBXMLError: as L{encode}.
+    """
     out = bytearray(_HEADER)
     page = 0
     stack: list[Element | None] = [element]
@@ -72,6 +88,11 @@ def encode(element: Element) -> bytes:
         if number != page:
             page = number
             out += bytes((SWITCH_PAGE, page))
+        if id(node) in texts:
+            yield bytes(out) + bytes((token | CONTENT, STR_I))
+            yield texts[id(node)]
+            out = bytearray((0, END))
+            continue
         content = _content(node.value)
         if node.children:
             out.append(token | CONTENT)
@@ -83,7 +104,7 @@ def encode(element: Element) -> bytes:
             out.append(END)
         else:
             out.append(token)
-    return bytes(out)
+    yield bytes(out)
 
 
 def _token(node: Element) -> tuple[int, int]:
@@ -101,14 +122,16 @@ def _content(value: str | bytes | None) -> bytes:
     if not value:
         return b""
     if isinstance(value, str):
-        text = value if value.isascii() and value.isprintable() else _clean(value)
-        return b"\x03%b\x00" % text.encode() if text else b""
+        text = text_octets(value)
+        return b"\x03%b\x00" % text if text else b""
     return b"\xc3" + _mb_u_int32(len(value)) + value
 
 
-def _clean(text: str) -> str:
-    """Text without the characters that XML 1.0 does not allow."""
-    return _NOT_XML.sub("\ufffd", text.replace("\0", ""))
+def text_octets(text: str) -> bytes:
+    """Text as it is sent: without the characters that XML 1.0 does not allow."""
+    if not (text.isascii() and text.isprintable()):
+        text = _NOT_XML.sub("\ufffd", text.replace("\0", ""))
+    return text.encode()
 
 
 def _mb_u_int32(number: int) -> bytes:
