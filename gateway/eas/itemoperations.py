@@ -14,11 +14,13 @@ from gateway.eas.content import WBXML
 from gateway.eas.fetchbody import Fetch, parse_fetch
 from gateway.eas.fetching import SUCCESS, TOO_LARGE, Fetching
 from gateway.eas.gate import Rules
+from gateway.eas.moving import Own
 from gateway.eas.options import Malformed
 from gateway.eas.reading import Reading
 from gateway.eas.spool import Span, Spools
 from gateway.element import Element
 from gateway.interfaces import ILedger
+from gateway.model import DeviceKey
 
 MULTIPART = "application/vnd.ms-sync.multipart"
 PROTOCOL = 2
@@ -32,8 +34,8 @@ SINCE = MappingProxyType(
     }
 )
 
-Operation = Callable[[Call, Element], Awaitable[Element]]
-"""Does an operation other than Fetch; what it gives is the child of Response."""
+Operation = Callable[[Call, Element, Own], Awaitable[Element]]
+"""Does an operation other than Fetch for a request; what it gives is the child of Response."""
 
 
 class TooMany(Malformed):
@@ -50,13 +52,17 @@ class FetchLimits:
 
 @define(eq=False)
 class ItemOperations:
-    """The ItemOperations command. C{others} are the operations beside Fetch, by their tags."""
+    """The ItemOperations command.
+
+    C{others} are the operations beside Fetch, by their tags; C{own} is L{gateway.eas.moving.Moving.own}.
+    """
 
     ledger: ILedger
     reading: Reading
     spools: Spools
     rules: Rules = field(factory=Rules)
     others: Mapping[str, Operation] = field(factory=dict)
+    own: Callable[[DeviceKey], Own] | None = None
     limits: FetchLimits = field(factory=FetchLimits)
 
     async def __call__(self, call: Call) -> Answer:
@@ -71,11 +77,21 @@ class ItemOperations:
             operations = self._operations(call.body, call.version)
         except Malformed as error:
             return _refused(call, TOO_LARGE if isinstance(error, TooMany) else PROTOCOL, str(error))
+        own = self.own(call.device) if self.own is not None else None
+        try:
+            answer = await self._executed(call, operations, own)
+        except BaseException:
+            if own is not None:
+                own.written(False)
+            raise
+        return answer if own is None else evolve(answer, written=own.written)
+
+    async def _executed(self, call: Call, operations: Sequence[Element | Fetch], own: Own | None) -> Answer:
         spool = self.spools.open(call.device.user)
         policy = self.rules.policy_for(call.device.user)
         fetching = Fetching(self.ledger, self.reading, policy, call, spool, self.limits.answer_bytes)
         try:
-            done = [await self._done(call, fetching, operation) for operation in operations]
+            done = [await self._done(call, fetching, operation, own) for operation in operations]
             root = Element(
                 "ItemOperations:ItemOperations",
                 Element("ItemOperations:Status", SUCCESS),
@@ -104,16 +120,17 @@ class ItemOperations:
                 raise Malformed(f"{element.tag} is no operation of {version}")
             if element.tag == "ItemOperations:Fetch":
                 found.append(parse_fetch(element, version))
-            elif element.tag in self.others:
+            elif element.tag in self.others and self.own is not None:
                 found.append(element)
             else:
                 raise Malformed(f"{element.tag} is not built")
         return found
 
-    async def _done(self, call: Call, fetching: Fetching, operation: Element | Fetch) -> Element:
+    async def _done(self, call: Call, fetching: Fetching, operation: Element | Fetch, own: Own | None) -> Element:
         if isinstance(operation, Fetch):
             return await fetching.answer(operation)
-        return await self.others[operation.tag](call, operation)
+        assert own is not None
+        return await self.others[operation.tag](call, operation, own)
 
 
 def _refused(call: Call, status: int, why: str) -> Answer:

@@ -14,6 +14,7 @@ from gateway.eas.call import Answer, Version
 from gateway.eas.gate import Rules
 from gateway.eas.getattachment import GetAttachment
 from gateway.eas.itemoperations import MULTIPART, FetchLimits, ItemOperations
+from gateway.eas.moving import Moving
 from gateway.eas.policydoc import Policy
 from gateway.eas.reading import Reading
 from gateway.eas.spool import Spools
@@ -155,7 +156,10 @@ class Desk(Sources):
         self.reading = Reading(self.mailbox, execute)
         rules = Rules()
         rules.policy_for = lambda user: None if self.elements is None else Policy(self.elements)
-        self.items_command = ItemOperations(self.store, self.reading, self.spools, rules, self.others, self.limits)
+        self.moving = Moving(self.store, self.mailbox, self.reports, lambda: self.now)
+        self.items_command = ItemOperations(
+            self.store, self.reading, self.spools, rules, self.others, self.moving.own, self.limits
+        )
         self.attachment_command = GetAttachment(self.store, self.reading, self.spools, rules)
 
     def arrive(self, name: str, raw: bytes = b"") -> str:

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.eas import wbxml
 from gateway.eas.call import Unavailable, Version
+from gateway.eas.folderoperations import FolderOperations
 from gateway.eas.itemoperations import FetchLimits, multipart_head
 from gateway.eas.reading import Reading
 from gateway.eas.spool import IN_MEMORY, Spools
@@ -419,7 +420,7 @@ class RequestTests(FetchCase):
         """Operations beside Fetch are done by what was given for them, in their place; Move is of 14.0."""
         seen: list[str] = []
 
-        async def done(call: object, operation: Element) -> Element:
+        async def done(call: object, operation: Element, own: object) -> Element:
             seen.append(operation.name)
             return Element(operation.tag, op("Status", 1))
 
@@ -430,6 +431,21 @@ class RequestTests(FetchCase):
         self.assertEqual(self.desk.ask(op("Move"), version=Version.V12_1).status, "2")
         self.assertEqual(self.desk.ask(op("EmptyFolderContents"), version=Version.V12_1).statuses, ["1"])
         self.assertEqual(seen, ["Move", "EmptyFolderContents", "EmptyFolderContents"])
+
+    def test_empty(self) -> None:
+        """EmptyFolderContents empties a folder, as the vectors say it; what came before it was fetched before."""
+        trash = self.desk.ids[".Trash"]
+        self.desk.others["ItemOperations:EmptyFolderContents"] = FolderOperations(self.desk.moving).empty
+        self.desk.mail(trash, "old", PLAIN, path=".Trash")
+        name = f"{trash}:{self.desk.named('old')}"
+        request = renamed(decoded("itemoperations-request-empty"), {"4": str(trash)})
+        request.children.insert(0, of_item(name))
+        request.children.append(of_item(name))
+        found = self.desk.send(request)
+        self.assertEqual(found.statuses, ["1", "1", "6"])
+        expected = renamed(decoded("itemoperations-response-empty"), {"4": str(trash)}).children[1].children[0]
+        self.assertEqual(wbxml.encode(found.operations[1]), wbxml.encode(expected))
+        self.assertEqual(self.desk.mailbox.folder("ann", ".Trash"), {})
 
     def test_malformed(self) -> None:
         """Status 2 for the whole, in every version: nothing of the request is done."""
