@@ -26,6 +26,7 @@ from gateway.eas.estimate import GetItemEstimate
 from gateway.eas.foldercommands import FolderCreate, FolderDelete, FolderUpdate
 from gateway.eas.folders import FolderSync, GetHierarchy
 from gateway.eas.gate import Gate, Rules
+from gateway.eas.getattachment import GetAttachment
 from gateway.eas.http import ActiveSync, Root, TrustedProxies, make_site
 from gateway.eas.moveitems import MoveItems
 from gateway.eas.moving import Moving
@@ -172,6 +173,10 @@ def assemble(config: Config, reactor: Any) -> Parts:
     commands["FolderUpdate"] = FolderUpdate(moving)
     commands["FolderDelete"] = FolderDelete(moving)
     commands["GetHierarchy"] = GetHierarchy(store)
+    reading, spools = Reading(source, pools.run("files")), Spools(str(config.data.folder))
+    others = {"ItemOperations:EmptyFolderContents": FolderOperations(moving).empty}
+    commands["ItemOperations"] = ItemOperations(store, reading, spools, rules, others, moving.own)
+    commands["GetAttachment"] = GetAttachment(store, reading, spools, rules)
     notify = Notify(
         store.triggers,
         knocking.notify_terms(),
