@@ -24,16 +24,20 @@ from gateway.eas.call import Command
 from gateway.eas.dispatch import Dispatcher
 from gateway.eas.estimate import GetItemEstimate
 from gateway.eas.foldercommands import FolderCreate, FolderDelete, FolderUpdate
+from gateway.eas.folderoperations import FolderOperations
 from gateway.eas.folders import FolderSync, GetHierarchy
 from gateway.eas.gate import Gate, Rules
 from gateway.eas.getattachment import GetAttachment
 from gateway.eas.http import ActiveSync, Root, TrustedProxies, make_site
+from gateway.eas.itemoperations import ItemOperations
 from gateway.eas.moveitems import MoveItems
 from gateway.eas.moving import Moving
 from gateway.eas.notify import Notify
 from gateway.eas.parked import Parking
 from gateway.eas.ping import Ping
 from gateway.eas.provision import Provision
+from gateway.eas.reading import Reading
+from gateway.eas.spool import Spools
 from gateway.eas.sync import Sync
 from gateway.mail.returns import Returns
 from gateway.metrics import Metrics
