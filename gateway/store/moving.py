@@ -21,9 +21,11 @@ _TAKEN = select(item.c.name).where(
     live((item.c.folder == bindparam("the_folder")) & item.c.name.in_(bindparam("names", expanding=True)))
 )
 _ARRIVE = insert(item).returning(item.c.id, item.c.number)
+# The sum keeps SQLite from reading by time of arrival, where portions that are gone lie in the way: what is removed has
+# a new number.
 _FIRST = (
     select(item)
-    .where(live((item.c.folder == bindparam("the_folder")) & (item.c.added <= bindparam("upto"))))
+    .where(live((item.c.folder == bindparam("the_folder")) & (item.c.added + 0 <= bindparam("upto"))))
     .order_by(item.c.number)
     .limit(bindparam("most"))
 )

@@ -20,6 +20,7 @@ from gateway.store.rows import next_numbers
 from gateway.store.schema import item, metadata
 from gateway.trigger import Cause, Letter, Limits, Line, Order, Verdict, WakeRule
 from tests.contract import (
+    arranging,
     commands,
     compaction,
     devices,
@@ -28,6 +29,7 @@ from tests.contract import (
     keys,
     ledger,
     looks,
+    moving,
     outbox,
     overrides,
     trace,
@@ -81,6 +83,14 @@ class PostgreSQLLedgerTests(OnPostgreSQL, ledger.LedgerContract):
 
 class PostgreSQLHierarchyTests(OnPostgreSQL, hierarchy.HierarchyContract):
     """Hierarchies on PostgreSQL."""
+
+
+class PostgreSQLArrangingTests(OnPostgreSQL, arranging.ArrangingContract):
+    """Folders that devices change on PostgreSQL."""
+
+
+class PostgreSQLMovingTests(OnPostgreSQL, moving.MovingContract):
+    """Items that are moved on PostgreSQL."""
 
 
 class PostgreSQLIntentTests(OnPostgreSQL, ledger.IntentContract):

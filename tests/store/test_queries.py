@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import event
 from twisted.trial.unittest import SynchronousTestCase
 
+from gateway.arrangement import Arrangement, Shift, Turn
 from gateway.model import Amend, DeviceKey, FolderType, Found, FoundFolder, Remove, SyncOptions, SyncRequest
 from gateway.store import counted
 from tests.stores import new_store
@@ -84,6 +85,16 @@ class QueryTests(SynchronousTestCase):
             )
         self.assertEqual(counts[0], counts[1])
 
+    def test_move(self) -> None:
+        """Moving costs the same number of statements however many items are moved, in folders of any size."""
+        counts = []
+        for size in (2, 100):
+            self.prepare(size)
+            ids = [row.id for row in self.successResultOf(self.store.items("ann", range(1, 2000)))][-size:]
+            shifts = [Shift(id, self.inbox, self.trash) for id in ids]
+            counts.append(self.statements(lambda shifts=shifts: self.store.move("ann", shifts, NOW)))
+        self.assertEqual(counts[0], counts[1])
+
     def test_plans(self) -> None:
         """No statement of a Sync, a look, an estimate or a record runs through a whole table or sorts items."""
         sent: list[tuple[str, Any]] = []
@@ -151,3 +162,22 @@ class QueryTests(SynchronousTestCase):
         self.successResultOf(self.store.record_hierarchy("ann", [FoundFolder("", "Mail", FolderType.INBOX)]))
         self.successResultOf(self.store.sync_folders(PHONE, "0"))
         self.successResultOf(self.store.device(PHONE))
+        self.arrange()
+
+    def arrange(self) -> None:
+        """One of each that moves items or changes folders."""
+        found = [FoundFolder("", "Mail", FolderType.INBOX), FoundFolder(".Work", "Work", FolderType.USER_MAIL)]
+        live, _ = self.successResultOf(self.store.record_hierarchy("ann", found))
+        work = live[1].id
+        ids = [item.id for item in self.successResultOf(self.store.items("ann", range(1, 99)))]
+        moved = self.successResultOf(self.store.move("ann", [Shift(id, self.inbox, work) for id in ids[:3]], NOW))
+        self.store.aware(PHONE, moved.spans)
+        self.successResultOf(self.store.look(PHONE, [self.inbox, work], False))
+        self.successResultOf(self.store.clear("ann", work, 99, 2, NOW))
+        key = self.successResultOf(self.store.sync_folders(PHONE, "0")).key
+        home = FoundFolder(".Home", "Home", FolderType.USER_MAIL)
+        plan = Arrangement("ann", frozenset(("", ".Work")), (found[0], home), ".Home", moved=((".Work", ".Home"),))
+        self.successResultOf(self.store.arrange(plan, Turn(PHONE, key, b"1")))
+        plan = Arrangement("ann", frozenset(("", ".Home")), (found[0],), ".Home", removed=(".Home",))
+        self.successResultOf(self.store.arrange(plan, Turn(PHONE, key, b"2")))
+        self.successResultOf(self.store.repeated(Turn(PHONE, key, b"2")))

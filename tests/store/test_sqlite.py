@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.store import Store
 from tests.contract import (
+    arranging,
     commands,
     compaction,
     devices,
@@ -16,6 +17,7 @@ from tests.contract import (
     keys,
     ledger,
     looks,
+    moving,
     outbox,
     overrides,
     trace,
@@ -43,6 +45,14 @@ class SQLiteLedgerTests(InMemory, ledger.LedgerContract):
 
 class SQLiteHierarchyTests(InMemory, hierarchy.HierarchyContract):
     """Hierarchies on SQLite."""
+
+
+class SQLiteArrangingTests(InMemory, arranging.ArrangingContract):
+    """Folders that devices change on SQLite."""
+
+
+class SQLiteMovingTests(InMemory, moving.MovingContract):
+    """Items that are moved on SQLite."""
 
 
 class SQLiteIntentTests(InMemory, ledger.IntentContract):
