@@ -57,7 +57,7 @@ class Hits:
 class Searcher(Protocol):
     """Searches one store; C{asked} is the Store of a Search, or the criterion of a Find."""
 
-    def __call__(self, call: Call, asked: Element) -> Awaitable[Hits]:
+    def __call__(self, call: Call, asked: Element, /) -> Awaitable[Hits]:
         """Find what is asked for.
 
         Raises L{Failed} with a Status of the store, and L{gateway.interfaces.BackendDown} if it cannot be searched
