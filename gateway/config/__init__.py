@@ -3,6 +3,7 @@
 from gateway.config.device_policy import Policy
 from gateway.config.listening import Admin, Data, Https, Smtp, TLSVersion
 from gateway.config.parse import ConfigError, load
+from gateway.config.people import Directory
 from gateway.config.pushing import NO_POLICY, DirectPush, Group, ModePolicy, Provisioning, User, UserDevice
 from gateway.config.render import render_reference, render_sample, show
 from gateway.config.running import Cred, Ledger, Limits, Log, LogFormat, Maildir, Store
@@ -34,6 +35,7 @@ __all__ = [
     "Cred",
     "Data",
     "DirectPush",
+    "Directory",
     "Encoding",
     "Group",
     "Https",

@@ -48,6 +48,7 @@ from gateway.service.mail import host_name, make_doors, make_post
 from gateway.service.mailout import MailOut
 from gateway.service.orders import make_orders
 from gateway.service.parts import Parts, Pools, Reporter, counted, ended
+from gateway.service.people import make_addresses, search_commands
 from gateway.service.smsout import SmsOut, meters_of
 from gateway.sources.maildir import MaildirOptions, MaildirSource, directory_events
 from gateway.store import Store, open_store
@@ -191,6 +192,8 @@ def assemble(config: Config, reactor: Any) -> Parts:
     )
     commands["Notify"] = notify
     commands["Provision"] = Provision(partnerships, rules, wall_clock)
+    addresses = make_addresses(config, accounts, reactor, pools.run("files"))
+    commands.update(search_commands(addresses, pools.run("files"), {}, {}))
     returns = Returns(store.outbox, mail_out.routes, time.time, knocking.received)
 
     async def knock(line: Line, guid: str, content: bytes) -> None:
@@ -226,6 +229,7 @@ def assemble(config: Config, reactor: Any) -> Parts:
         window=parking.window,
         rules=rules,
         accounts=accounts,
+        addresses=addresses,
         verifier=verifier,
         authenticator=authenticator,
         context=context,

@@ -80,6 +80,7 @@ class GatewayService(Service):
         self._lock = take(self.config.data.folder)
         parts = self.parts = assemble(self.config, self.reactor)
         parts.accounts.changed = self._accounts_changed
+        parts.addresses.look()
         reloading.check_heartbeats(self.config)
         await parts.orders.modes.load()
         self._gauges(parts)
@@ -220,6 +221,7 @@ class GatewayService(Service):
         assert self.parts is not None
         self.parts.board.recall(lambda key: key.user in names, "account")
         self.parts.source.accounts_changed()
+        self.parts.addresses.refresh()
 
     # Stop.
 

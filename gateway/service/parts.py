@@ -19,6 +19,7 @@ from gateway.core.partnerships import Partnerships
 from gateway.core.policy import Policy
 from gateway.core.switchboard import Claim, Ended, Switchboard
 from gateway.cred.accounts import Accounts
+from gateway.cred.addresses import AddressBook
 from gateway.cred.authenticator import Authenticator
 from gateway.cred.verifier import Verifier
 from gateway.eas.access import Entry
@@ -84,6 +85,7 @@ class Parts:
     window: HeartbeatWindow
     rules: Rules
     accounts: Accounts
+    addresses: AddressBook
     verifier: Verifier
     authenticator: Authenticator
     context: ServerContext

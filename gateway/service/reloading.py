@@ -15,6 +15,7 @@ from gateway.cred.accounts import load_accounts
 from gateway.service.mail import apply_smtp
 from gateway.service.orders import apply_orders
 from gateway.service.parts import Parts
+from gateway.service.people import apply_addresses
 from gateway.tls import BadCertificate, KeyPair
 
 log = Logger()
@@ -86,6 +87,7 @@ def _requests(parts: Parts, config: Config) -> None:
 def _mail(parts: Parts, config: Config) -> None:
     apply_smtp(parts.post, config)
     parts.accounts.domains = config.smtp.domains
+    apply_addresses(parts.addresses, config)
 
 
 def _passwords(parts: Parts, config: Config) -> None:
@@ -149,6 +151,7 @@ def _names(section: type[Any]) -> list[str]:
 APPLIED: Mapping[str, Apply] = MappingProxyType(
     {
         **_section("https", _nothing, "certificate", "private_key", "minimum_tls"),
+        **_section("directory", _mail, "file"),
         **_section(
             "https",
             _connections,
