@@ -124,7 +124,7 @@ def _path(parent: Folder | None, name: str, taken: set[str]) -> str:
     above = "" if parent is None else BELOW_INBOX if parent.path == INBOX else parent.path
     path = f"{above}.{encoded(name)}"
     _measure(path)
-    if path in taken:
+    if path.lower() in {one.lower() for one in taken}:
         raise NameTaken(path)
     return path
 

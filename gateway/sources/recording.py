@@ -75,6 +75,8 @@ class Recorder:
         ready: dict[Place, dict[str, Location | None]] = {}
         room = CHUNK
         for place in list(self._touched):
+            if place not in self._touched:
+                continue  # seen to while another one was
             if place.gone:
                 del self._touched[place]
             elif place.busy or not place.id or place in self._retries:
