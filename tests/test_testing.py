@@ -53,6 +53,7 @@ class MaildirSourceTests(MailboxContract, SynchronousTestCase):
         self.mailbox = MaildirSource(
             str(self.root), new_store(), Reports(), Clock(), execute, lambda: ["ann"], FedEvents()
         )
+        self.mailbox.startService()
 
     def put(self, path: str, name: str, raw: bytes, state: str) -> None:
         (self.root / "ann" / path / "cur" / f"{name}:2,{state}").write_bytes(raw)

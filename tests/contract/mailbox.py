@@ -7,8 +7,9 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from zope.interface.verify import verifyObject
 
-from gateway.interfaces import IMailbox, ItemGone
-from gateway.model import Intent, IntentKind
+from gateway.arrangement import Arrangement
+from gateway.interfaces import IMailbox, Impossible, ItemGone, NameTaken, Protected
+from gateway.model import Folder, FolderType, FoundFolder, Intent, IntentKind
 
 RAW = b"Subject: hello\n\nHi.\n"
 
@@ -93,6 +94,118 @@ class MailboxContract:
         )
         self.assertEqual(done, [1, 2, 3])
         self.assertEqual(self.mails(".Trash"), {"m1": (RAW, "FS")})
+
+    # Folders.
+
+    def folders(self, *more: Folder) -> list[Folder]:
+        """The folders as the ledger has them, with others."""
+        trash = Folder(2, "ann", ".Trash", "Deleted Items", FolderType.DELETED)
+        return [Folder(1, "ann", "", "Inbox", FolderType.INBOX), trash, *more]
+
+    def arrange(self, plan: Arrangement) -> None:
+        """Carry out what a plan intends, with the kinds of intents in the order in which the ledger writes them."""
+        kinds = [
+            *((IntentKind.MAKE_FOLDER, path, "") for path in plan.made),
+            *((IntentKind.MOVE_FOLDER, path, to) for path, to in plan.moved),
+            *((IntentKind.REMOVE_FOLDER, path, path if plan.trash is None else plan.trash) for path in plan.removed),
+        ]
+        intents = [Intent(n, "ann", kind, path, path, to=to) for n, (kind, path, to) in enumerate(kinds, 1)]
+        self.assertEqual(self.carry_out(*intents), [intent.id for intent in intents])
+
+    def make(self, name: str, id: int = 3) -> Folder:
+        """Make a folder at the top."""
+        plan = self.mailbox.making(self.folders(), None, name)
+        self.arrange(plan)
+        return Folder(id, "ann", plan.main, name, FolderType.USER_MAIL)
+
+    def test_makeFolder(self) -> None:
+        """A folder is planned with the name and the parent asked for, then made, and holds mails."""
+        plan = self.mailbox.making(self.folders(), None, "Work")
+        self.assertEqual((plan.user, plan.before, plan.made), ("ann", frozenset(("", ".Trash")), (plan.main,)))
+        [made] = [one for one in plan.found if one.path == plan.main]
+        self.assertEqual((made.name, made.type, made.parent), ("Work", FolderType.USER_MAIL, None))
+        self.arrange(plan)
+        self.put(plan.main, "m1", RAW, "S")
+        self.assertEqual(self.mails(plan.main), {"m1": (RAW, "S")})
+
+    def test_makeFolderBelow(self) -> None:
+        """Its parent may be any folder."""
+        work = self.make("Work")
+        for parent in (*self.folders(), work):
+            plan = self.mailbox.making(self.folders(work), parent, "Sub")
+            self.assertIn(FoundFolder(plan.main, "Sub", FolderType.USER_MAIL, parent.path), plan.found)
+
+    def test_makeFolderTwice(self) -> None:
+        """A name that is taken there, in upper or lower case, is refused, and so is one that cannot be."""
+        work = self.make("Work")
+        for name in ("Work", "WORK", "Inbox"):
+            self.assertRaises(NameTaken, self.mailbox.making, self.folders(work), None, name)
+        self.assertRaises(Impossible, self.mailbox.making, self.folders(work), None, "x" * 256)
+
+    def test_moveFolder(self) -> None:
+        """A folder moves with its mails and with the folders below it, and keeps its place among those found."""
+        work = self.make("Work")
+        below = self.mailbox.making(self.folders(work), work, "Sub")
+        self.arrange(below)
+        sub = Folder(4, "ann", below.main, "Sub", FolderType.USER_MAIL, 3)
+        self.put(work.path, "m1", RAW, "S")
+        self.put(sub.path, "m2", RAW, "")
+        trash = self.folders()[1]
+        plan = self.mailbox.moving(self.folders(work, sub), work, trash, "Old")
+        self.assertIn(FoundFolder(plan.main, "Old", FolderType.USER_MAIL, trash.path), plan.found)
+        moved = dict(plan.moved)
+        self.assertIn(FoundFolder(moved[sub.path], "Sub", FolderType.USER_MAIL, plan.main), plan.found)
+        self.arrange(plan)
+        self.assertEqual(self.mails(plan.main), {"m1": (RAW, "S")})
+        self.assertEqual(self.mails(moved[sub.path]), {"m2": (RAW, "")})
+
+    def test_moveFolderWrongly(self) -> None:
+        """Special folders stay, names are taken once, and no folder is below itself."""
+        work, home = self.make("Work"), self.make("Home", 5)
+        known = self.folders(work, home)
+        for special in self.folders():
+            self.assertRaises(Protected, self.mailbox.moving, known, special, None, "Other")
+        self.assertRaises(NameTaken, self.mailbox.moving, known, work, None, "home")
+        self.assertRaises(Impossible, self.mailbox.moving, known, work, work, "Work")
+
+    def test_removeFolder(self) -> None:
+        """The mails of a removed folder go to the deleted items, with their letters; from there they are gone."""
+        work = self.make("Work")
+        self.put(work.path, "m1", RAW, "S")
+        plan = self.mailbox.removing(self.folders(work), work)
+        self.assertEqual((plan.main, plan.removed, plan.trash), (work.path, (work.path,), ".Trash"))
+        self.arrange(plan)
+        self.assertEqual(list(self.mails(".Trash").values()), [(RAW, "S")])
+        old = Folder(3, "ann", ".Trash.Old", "Old", FolderType.USER_MAIL, 2)
+        self.arrange(self.mailbox.making(self.folders(), self.folders()[1], "Old"))
+        self.put(old.path, "m2", RAW, "")
+        self.arrange(self.mailbox.removing(self.folders(old), old))
+        self.assertEqual(len(self.mails(".Trash")), 1)
+        for special in self.folders():
+            self.assertRaises(Protected, self.mailbox.removing, self.folders(), special)
+
+    def test_clearFolder(self) -> None:
+        """All folders below one are planned to be removed for good; none, and there is no plan."""
+        old = Folder(3, "ann", ".Trash.Old", "Old", FolderType.USER_MAIL, 2)
+        trash = self.folders()[1]
+        plan = self.mailbox.clearing(self.folders(old), trash)
+        self.assertEqual(
+            (plan.removed, plan.trash, {one.path for one in plan.found}), ((old.path,), None, {"", ".Trash"})
+        )
+        self.assertIsNone(self.mailbox.clearing(self.folders(), trash))
+
+    def test_steadily(self) -> None:
+        """What is done steadily is done, and tells how it ended."""
+
+        async def work() -> str:
+            return "done"
+
+        async def trouble() -> str:
+            raise ValueError("no")
+
+        self.assertEqual(self.successResultOf(self.mailbox.steadily("ann", work)), "done")
+        self.failureResultOf(self.mailbox.steadily("ann", trouble), ValueError)
+        self.assertEqual(self.successResultOf(self.mailbox.steadily("ann", work)), "done")
 
     def test_deliver(self) -> None:
         """Delivered mails are in the Inbox, unseen, each under a name of its own."""
