@@ -13,7 +13,7 @@ from attrs import define, field
 
 from bench.gateway import user_name
 from gateway.eas import wbxml
-from tests.functional.phones import Reply, folder_sync_body, ping_body, sync_body
+from tests.functional.phones import Reply, folder_sync_body, hang_body, ping_body, sync_body
 from tests.functional.running import PASSWORD
 from tests.support import PATH, basic, request
 
@@ -54,6 +54,10 @@ class Phone:
     def ping(self, interval: int) -> bytes:
         """A Ping of the Inbox with all its parameters."""
         return self.request("Ping", wbxml.encode(ping_body(interval, self.folder)))
+
+    def hang(self, interval: int) -> bytes:
+        """A Sync of the Inbox with the newest key that waits."""
+        return self.request("Sync", wbxml.encode(hang_body(interval, {self.folder: self.key})))
 
     def take_folder(self) -> None:
         """Remember the id of the Inbox that a FolderSync answer names."""
@@ -162,12 +166,12 @@ class Fleet:
         for _ in range(2):
             self.ask_all(Phone.sync, Phone.take_key)
 
-    def park_all(self, interval: int = 2700) -> None:
-        """Send a Ping of every phone; returns when all are sent."""
+    def park_all(self, interval: int = 2700, make: Callable[[Phone, int], bytes] = Phone.ping) -> None:
+        """Send a Ping of every phone, or another request that parks; returns when all are sent."""
         for count, phone in enumerate(self.phones):
             if phone.sock is None:
                 self.connect(phone)
-            self.send(phone, phone.ping(interval))
+            self.send(phone, make(phone, interval))
             if count % AT_A_TIME == 0:
                 self.poll(0)
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ALL = ("park", "wake", "reconnect", "cycle", "sync", "start", "policy", "rehearse")
+ALL = ("park", "hang", "wake", "reconnect", "cycle", "sync", "start", "policy", "rehearse")
 
 
 def main() -> int:
