@@ -50,7 +50,7 @@ class DefaultTests(ConfigTestCase):
         self.assertEqual((dict(config.operators), config.relay, config.sms), ({}, Relay(), Sms()))
         self.assertEqual((config.sms.batch_seconds, config.sms.repeats, config.sms.adds_only), (900, 0, True))
         self.assertEqual(
-            (config.auto.absent_seconds, config.auto.young_seconds, config.auto.young_parks), (900, 240, 3)
+            (config.auto.absent_seconds, config.auto.young_seconds, config.auto.young_parks), (900, 300, 3)
         )
         self.assertFalse(config.sends_sms)
 

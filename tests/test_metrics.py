@@ -44,7 +44,7 @@ class MetricsTests(SynchronousTestCase):
         claim = World().board.claim(DeviceKey("ann", "phone1"))
         noted: list[tuple[Claim, Ended]] = []
         end = Ended(Ending.CHANGED, 0.0)
-        ended(self.metrics, lambda *what: noted.append(what), claim, end)
+        ended(self.metrics, [lambda *what: noted.append(what)], claim, end)
         self.assertEqual(noted, [(claim, end)])
         self.assertEqual(self.line('pushgw_watch_endings_total{ending="changed"}'), 1)
         self.assertEqual(self.line('pushgw_watch_endings_total{ending="lost"}'), 0)
