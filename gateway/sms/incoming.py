@@ -22,7 +22,7 @@ MOST_EARLY: Final = 1000
 
 
 @frozen
-class _Came:
+class Came:
     """A receipt that waits to be stored, and then for its answer."""
 
     session: Session
@@ -41,7 +41,7 @@ class Incoming:
     _ids: MessageIds
     _now: Callable[[], float]
     _meters: Meters
-    waiting: list[_Came] = field(factory=list, init=False)
+    waiting: list[Came] = field(factory=list, init=False)
     _early: OrderedDict[str, Receipt] = field(factory=OrderedDict, init=False)
 
     def message(self, session: Session, pdu: Pdu) -> bool:
@@ -55,10 +55,15 @@ class Incoming:
         self._meters.receipt(self.settings.name, report.word)
         candidates = self._ids.candidates(report.message_id)
         receipt = Receipt(self.settings.route, candidates, report.state, self._now(), report.result)
-        self.waiting.append(_Came(session, pdu, report, receipt))
+        self.waiting.append(Came(session, pdu, report, receipt))
         return True
 
-    def stored(self, came: Sequence[_Came], letters: Sequence[Letter | None]) -> list[Hop]:
+    def collect(self) -> list[Came]:
+        """What waits; it does not wait any more."""
+        came, self.waiting = self.waiting, []
+        return came
+
+    def stored(self, came: Sequence[Came], letters: Sequence[Letter | None]) -> list[Hop]:
         """Answer receipts that are stored, and say of which letters they were; what the trace should hold."""
         hops = []
         for one, letter in zip(came, letters, strict=True):
@@ -71,7 +76,7 @@ class Incoming:
             hops.append(_hop(one.receipt, letter))
         return hops
 
-    def not_stored(self, came: Sequence[_Came]) -> None:
+    def not_stored(self, came: Sequence[Came]) -> None:
         """Have receipts sent again later."""
         for one in came:
             one.session.answer(one.pdu, RX_T_APPN)
@@ -85,7 +90,7 @@ class Incoming:
             self._early.pop(other, None)
         return _hop(receipt, letter)
 
-    def _unmatched(self, one: _Came) -> None:
+    def _unmatched(self, one: Came) -> None:
         self._ids.missed()
         for message_id in one.receipt.message_ids:
             self._early[message_id] = one.receipt

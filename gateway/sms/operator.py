@@ -124,6 +124,10 @@ class Operator:
         self.used.last_used = self._clock.seconds()
         return best
 
+    def takes(self, session: Session) -> bool:
+        """Whether messages are submitted by that session."""
+        return self.used is not None and session in self.used.bound and self._clock.seconds() >= self._barred_until
+
     def bar(self, status: int) -> None:
         """The SMSC refuses everything of this account: submit nothing for a while."""
         self.barred = action(status).name

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import inf
 from random import random
-from typing import Final
+from typing import Any, Final
 
 from attrs import define, field
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from gateway.interfaces import IOutbox, ITrace
-from gateway.sms.incoming import Incoming
+from gateway.sms.incoming import Came, Incoming
 from gateway.sms.meters import Meters
 from gateway.sms.operator import CentreState, IOperatorUser, Operator
 from gateway.sms.pdu import Pdu
@@ -69,6 +69,7 @@ class Pump(Service):
     _hops: list[Hop] = field(factory=list, init=False)
     _letters: dict[int, Letter] = field(factory=dict, init=False)
     _dry_until: float = field(default=-inf, init=False)
+    _unsettled: bool = field(default=False, init=False)
     _kicks: int = field(default=0, init=False)
     _hops_next: float = field(default=-inf, init=False)
     _rounds: Rounds = field(init=False)
@@ -154,12 +155,29 @@ class Pump(Service):
         return min(due, self._hops_next) if self._hops else due
 
     def _wanted(self) -> int:
-        dry = not self.running or self._clock.seconds() < self._dry_until
-        return 0 if dry else self._submitter.appetite()
+        dry = self._clock.seconds() < self._dry_until
+        return 0 if dry or self._unsettled or not self.running else self._submitter.appetite()
 
     async def _go_round(self) -> None:
-        await self._settle()
-        await self._receive()
+        """What is known goes in on one way, and what is to be done comes out on the other, so that both wait for the
+        disk at the same time."""
+        ways = [Deferred.fromCoroutine(way()) for way in (self._put_in, self._take_out)]
+        results: Sequence[tuple[bool, Any]] = await DeferredList(ways, consumeErrors=True)
+        for fine, result in results:
+            if not fine:
+                result.raiseException()
+
+    async def _put_in(self) -> None:
+        """Receipts that came while outcomes were written wait, as the outcomes that they belong to may do so too."""
+        came = self._incoming.collect()
+        try:
+            await self._settle()
+        except BaseException:
+            self._incoming.not_stored(came)
+            raise
+        await self._receive(came)
+
+    async def _take_out(self) -> None:
         await self._take()
         await self._write_hops()
 
@@ -171,10 +189,11 @@ class Pump(Service):
             await self._outbox.settle(outcomes)
         except BaseException:
             self._outcomes = outcomes + self._outcomes
+            self._unsettled = True
             raise
+        self._unsettled = False
 
-    async def _receive(self) -> None:
-        came, self._incoming.waiting = self._incoming.waiting, []
+    async def _receive(self, came: Sequence[Came]) -> None:
         if not came:
             return
         try:

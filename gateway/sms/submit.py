@@ -69,13 +69,6 @@ def relative_time(seconds: float) -> str:
     return f"0000{day:02}{hour:02}{minute:02}{second:02}000R"
 
 
-def validity(letter: Letter, settings: OperatorSettings, now: float) -> str:
-    """How long the SMSC may try: empty for as long as it likes."""
-    if settings.validity is not None:
-        return relative_time(settings.validity) if settings.validity else ""
-    return relative_time(letter.expires - now) if letter.expires else ""
-
-
 def fixed_fields(settings: OperatorSettings) -> dict[str, Value]:
     """The fields that all submits to an operator have in common."""
     address, ton, npi = source(settings)
@@ -102,9 +95,11 @@ def part_fields(part: Part, last: bool, settings: OperatorSettings) -> dict[str,
 
 @define(eq=False)
 class Submits:
-    """What is submitted to an operator: a template for each kind of part."""
+    """What is submitted to an operator: a template for each kind of part, and how long it is valid."""
 
     _settings: OperatorSettings
+    _seconds: int = field(default=0, init=False)
+    _written: str = field(default="", init=False)
     _fixed: dict[str, Value] = field(init=False)
     _templates: dict[tuple[bool, int, bool], Template] = field(factory=dict, init=False)
 
@@ -118,3 +113,13 @@ class Submits:
         if found is None:
             found = self._templates[kind] = Template.of(self._fixed | part_fields(part, last, self._settings))
         return found
+
+    def validity(self, letter: Letter, now: float) -> str:
+        """How long the SMSC may try: empty for as long as it likes."""
+        set_to = self._settings.validity
+        if set_to == 0 or (set_to is None and not letter.expires):
+            return ""
+        seconds = round(letter.expires - now) if set_to is None else set_to
+        if seconds != self._seconds or not self._written:
+            self._seconds, self._written = seconds, relative_time(seconds)
+        return self._written

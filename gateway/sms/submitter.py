@@ -19,7 +19,7 @@ from gateway.sms.receipts import MessageIds
 from gateway.sms.session import Parting, Session
 from gateway.sms.settings import OperatorSettings
 from gateway.sms.status import RTHROTTLED, Remedy, action
-from gateway.sms.submit import Submits, destination, masked, validity
+from gateway.sms.submit import Submits, destination, masked
 from gateway.sms.udh import Part
 from gateway.trigger import Hop, Letter, LetterState, Outcome
 
@@ -114,7 +114,7 @@ class Submitter:
             session = self._operator.choose()
             if session is None:
                 break
-            while self._ready and session.room > 0:
+            for _ in range(min(session.room, len(self._ready))):
                 wait = rate.wait()
                 if wait:
                     self._wait(wait)
@@ -165,7 +165,7 @@ class Submitter:
                 partial(
                     self._submits.template(part, last).frame,
                     destination=hand.number,
-                    validity=validity(letter, self.settings, now),
+                    validity=self._submits.validity(letter, now),
                     message=part.short_message,
                     tlvs=part.tlvs,
                 ),
@@ -200,7 +200,10 @@ class Submitter:
                 self._refused(session, hand, answer.status)
             else:
                 self._taken(session, hand, answer)
-        self.go_on()
+        if self._ready and session.room > 0 and self._operator.takes(session) and not self._operator.rate.wait():
+            self._submit(session, self._ready.popleft())
+        else:
+            self.go_on()
 
     def _taken(self, session: Session, hand: _InHand, answer: Pdu) -> None:
         self._meters.submitted(self.settings.name, Remedy.TAKEN.value)

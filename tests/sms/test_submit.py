@@ -15,7 +15,6 @@ from gateway.sms.submit import (
     masked,
     relative_time,
     source,
-    validity,
 )
 from gateway.sms.udh import Part
 from gateway.trigger import Letter
@@ -70,10 +69,13 @@ class SubmitTests(SynchronousTestCase):
 
     def test_validity(self) -> None:
         """A trigger is valid as long as its letter, or as the operator is to be told, or as the SMSC likes."""
-        self.assertEqual(validity(LETTER, SETTINGS, 1300.0), relative_time(600))
-        self.assertEqual(validity(evolve(LETTER, expires=0.0), SETTINGS, 1300.0), "")
-        self.assertEqual(validity(LETTER, evolve(SETTINGS, validity=60), 1300.0), relative_time(60))
-        self.assertEqual(validity(LETTER, evolve(SETTINGS, validity=0), 1300.0), "")
+        submits = Submits(SETTINGS)
+        self.assertEqual(submits.validity(LETTER, 1300.0), relative_time(600))
+        self.assertEqual(submits.validity(evolve(LETTER, expires=0.0), 1300.0), "")
+        self.assertEqual(submits.validity(LETTER, 1400.0), relative_time(500))
+        self.assertEqual(submits.validity(LETTER, 1900.0), relative_time(0))
+        self.assertEqual(Submits(evolve(SETTINGS, validity=60)).validity(LETTER, 1300.0), relative_time(60))
+        self.assertEqual(Submits(evolve(SETTINGS, validity=0)).validity(LETTER, 1300.0), "")
 
     def test_fields(self) -> None:
         """All fields of a submit are where they belong."""
