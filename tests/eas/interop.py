@@ -11,8 +11,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.eas.call import Call
 from gateway.eas.estimate import GetItemEstimate
-from gateway.eas.folders import FolderSync
+from gateway.eas.foldercommands import FolderCreate, FolderDelete, FolderUpdate
+from gateway.eas.folders import FolderSync, GetHierarchy
 from gateway.eas.gate import Gate, Rules
+from gateway.eas.moveitems import MoveItems
+from gateway.eas.moving import Moving
 from gateway.eas.provision import Provision
 from gateway.eas.sync import Sync
 from gateway.element import Element
@@ -74,12 +77,20 @@ class Gateway(World):
 
     rules: Rules = field(factory=lambda: Rules(allow_non_provisionable=False))
     mails: MemoryMailbox = field(factory=MemoryMailbox)
+    moving: Moving = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        self.commands["Sync"] = Sync(self.parking, self.store, self.mails, self, self.now, execute, self.rules)
+        sync = Sync(self.parking, self.store, self.mails, self, self.now, execute, self.rules)
+        self.commands["Sync"] = sync
         self.commands["FolderSync"] = FolderSync(self.store, self.dispatcher.greeting)
         self.commands["GetItemEstimate"] = GetItemEstimate(self.store, self.now, self.rules)
+        self.moving = Moving(self.store, self.mails, self, self.now, sync.changes)
+        self.commands["FolderCreate"] = FolderCreate(self.moving)
+        self.commands["FolderUpdate"] = FolderUpdate(self.moving)
+        self.commands["FolderDelete"] = FolderDelete(self.moving)
+        self.commands["GetHierarchy"] = GetHierarchy(self.store)
+        self.commands["MoveItems"] = MoveItems(self.moving)
         self.commands["Provision"] = Provision(self.partnerships, self.rules, self.now)
 
     def changed(self, *changes: Change) -> None:
