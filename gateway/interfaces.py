@@ -26,6 +26,7 @@ from gateway.model import (
 )
 from gateway.trigger import Concerned, Decided, Hop, Letter, Line, Order, Outcome, Override, Receipt, Wake, WakeRule
 
+from gateway.posting import Posted, Posting
 T = TypeVar("T")
 
 
@@ -179,6 +180,13 @@ class IMailbox(Interface):
 
     def making(folders: Sequence[Folder], parent: Folder | None, name: str) -> Arrangement:
         """Plan a folder of that name below C{parent}, or at the top; C{folders} are those of the user.
+    def place(user: str, path: str, name: str, message: bytes, state: str, again: bool) -> Deferred[None]:
+        """Put a message into a folder under that name, with that state; fired when it is on disk.
+
+        With C{again} it may be there already, in whatever state, and then nothing happens. Fails with L{ItemGone} if
+        there is no such folder.
+        """
+
 
         @raise NameTaken: and L{Impossible}.
         """
@@ -301,8 +309,9 @@ class IOutbox(Interface):
     def take(route: str, now: float, most: int) -> Deferred[list[Letter]]:
         """The oldest letters of a route that are due, marked in doubt (durably, before anything is sent)."""
 
-    def settle(outcomes: Sequence[Outcome]) -> Deferred[None]:
-        """Write down what became of letters, in one transaction; a receipt that came early is applied now.
+    def settle(outcomes: Sequence[Outcome], letters: Sequence[Letter] = ()) -> Deferred[None]:
+        """Write down what became of letters, and queue others, in one transaction; a receipt that came early is
+        applied now. What a mail held is not kept once it was SENT, or FAILED.
 
         DOUBT says that the link broke before the answer came: the letter is queued again for C{Outcome.due} as one
         that was in doubt (C{Letter.doubted}), or is FAILED if it was in doubt before.
@@ -312,8 +321,9 @@ class IOutbox(Interface):
         """Match receipts with letters, in one durable transaction; C{None} for one that matches nothing yet, which is
         kept for a letter that gets this id within a day. A receipt that was there already changes nothing."""
 
-    def reopen(now: float) -> Deferred[tuple[int, int]]:
-        """At start: what is in doubt is queued again, or is FAILED if it was in doubt before; how many of each."""
+    def reopen(now: float) -> Deferred[tuple[int, list[Letter]]]:
+        """At start: what is in doubt is queued again, or is FAILED if it was in doubt before; how many are queued,
+        and which have failed."""
 
     def next_due(route: str) -> Deferred[float | None]:
         """When the next queued letter of a route is due."""
@@ -330,6 +340,24 @@ class IOutbox(Interface):
 
 class ITrace(Interface):
     """What happened to each change on its way to each device."""
+class IPostings(Interface):
+    """Mail that devices hand over to be sent, each only once."""
+
+    def post(posting: Posting) -> Deferred[Posted]:
+        """Take a mail: in one durable transaction it is written down that it came, its letters are queued, and the
+        original is marked. One that came before, or that is too much, changes nothing."""
+
+    def forget_postings(before: float) -> Deferred[int]:
+        """Forget what came before that time; how many."""
+
+
+
+
+        before."""
+
+    def first_answer(user: str, period: int, sender: str) -> Deferred[bool]:
+
+
 
     def note(hops: Sequence[Hop]) -> Deferred[None]:
         """Append, in one transaction that a loss of power may take back."""

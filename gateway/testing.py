@@ -146,6 +146,14 @@ class MemoryMailbox:
         self.put(user, "", f"delivered.{next(self._names)}", message)
         return succeed(None)
 
+    def place(self, user: str, path: str, name: str, message: bytes, state: str, again: bool) -> Deferred[None]:
+        """See L{IMailbox}; a folder is there as soon as a mail is put into it."""
+        if self.failure is not None:
+            return fail(self.failure)
+        if name not in self.folder(user, path):
+            self.put(user, path, name, message, state)
+        return succeed(None)
+
 
 def _own(folder: Folder) -> Folder:
     """The folder.

@@ -12,13 +12,14 @@ import gateway
 
 ROOT = Path(gateway.__file__).parent
 
-LEAVES = {"model", "element", "trigger", "arrangement"}
+LEAVES = {"model", "element", "trigger", "arrangement", "posting", "absence"}
 MIDDLE = {"eas", "sources", "store", "cred", "admin", "metrics", "config", "mail", "sms", "tls"}
 ALLOWED: dict[str, set[str]] = {
     "model": set(),
     "element": set(),
     "trigger": {"model"},
     "arrangement": {"model"},
+    "posting": {"model", "trigger"},
     "interfaces": LEAVES,
     "core": LEAVES | {"interfaces"},
     "convert": LEAVES,

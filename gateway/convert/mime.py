@@ -171,6 +171,11 @@ def read(raw: bytes) -> Part:
     return root
 
 
+def taken_apart(raw: bytes) -> Part:
+    """The parts of a mail. Raises L{TooLarge} for one of which there is too much."""
+    return _parsed(abridged(raw))
+
+
 def _parsed(source: Abridged) -> Part:
     text = source.text
     if max(text.count(b"\n"), text.count(b"\r")) > MAX_LINES:

@@ -75,7 +75,7 @@ class Knocking:
         again, lost = await self.store.outbox.reopen(time.time())
         if again or lost:
             self.log.warn(
-                "letters in doubt at the last stop: {again} sent again, {lost} given up", again=again, lost=lost
+                "letters in doubt at the last stop: {again} sent again, {lost} given up", again=again, lost=len(lost)
             )
         await self.waker.start()
         for sender in self.senders:

@@ -8,7 +8,7 @@ import socket
 import stat
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import combinations, count
 from threading import Lock
 
@@ -269,6 +269,24 @@ class MailFiles:
                 os.fsync(new)
         except OSError as error:
             raise BackendDown(f"delivering to {user}: {error}") from error
+
+    def place(self, user: str, path: str, name: str, message: bytes, state: str, again: bool) -> None:
+        """Put a mail into a folder, on disk, unless it is there C{again}. Raises L{ItemGone} if there is no such
+        folder, or L{BackendDown} if that cannot be done now."""
+        target = ("cur", joined(name, state)) if state else ("new", name)
+        try:
+            if again and self._find(user, path, name) is not None:
+                return
+            with self.root.directory(user, path, "tmp") as tmp, self.root.directory(user, path, target[0]) as there:
+                with suppress(FileNotFoundError):  # what was left of an attempt that broke off
+                    os.unlink(name, dir_fd=tmp)
+                _write(tmp, name, message)
+                os.rename(name, target[1], src_dir_fd=tmp, dst_dir_fd=there)
+                os.fsync(there)
+        except OSError as error:
+            if error.errno in ABSENT and path:
+                raise ItemGone(f"{user}{path}") from error
+            raise BackendDown(f"delivering to {user}{path}: {error}") from error
 
     def _unique(self) -> str:
         """A name that no other delivery on this host gets (https://cr.yp.to/proto/maildir.html)."""

@@ -140,6 +140,10 @@ class MaildirSource(Service):
         """See L{IMailbox.deliver}. Fails with L{gateway.interfaces.BackendDown} when the disk does not take it."""
         return self.run(self._files.deliver, user, message)
 
+    def place(self, user: str, path: str, name: str, message: bytes, state: str, again: bool) -> Deferred[None]:
+        """See L{IMailbox.place}. Fails with L{gateway.interfaces.BackendDown} when the disk does not take it."""
+        return self.run(self._files.place, user, path, name, message, state, again)
+
     def making(self, folders: Sequence[Folder], parent: Folder | None, name: str) -> Arrangement:
         """See L{IMailbox.making}."""
         return arranging.making(folders, parent, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, literal_column, select
+from sqlalchemy import ColumnElement, Connection, case, literal_column, select
 
 from gateway.model import DeviceKey
 from gateway.store.schema_sms import outbox as table
@@ -37,7 +37,12 @@ LETTER_COLUMNS = (
 )
 ROUTE, ID, STATE, MESSAGE_ID, RESULT = 2, 15, 16, 17, 18
 _RECIPIENTS = 9
-_NEWEST = select(*LETTER_COLUMNS).order_by(table.c.id.desc())
+_EMPTY: ColumnElement[bytes] = literal_column("substr(content, 1, 0)")
+#: What is left of a letter: a mail without what it held, a trigger as it is.
+LEFT = case((table.c.recipients.isnot(None), _EMPTY), else_=table.c.content)
+_NEWEST = select(*(LEFT if column is table.c.content else column for column in LETTER_COLUMNS)).order_by(
+    table.c.id.desc()
+)
 
 
 def in_state(state: LetterState) -> ColumnElement[bool]:
@@ -59,7 +64,7 @@ def letter_of(row: Sequence[Any]) -> Letter:
 
 
 def letters(connection: Connection, user: str | None, device: str | None, most: int) -> list[Letter]:
-    """The newest letters of a device, a user or everybody, newest first."""
+    """The newest letters of a device, a user or everybody, newest first; without what mails of users hold."""
     query = _NEWEST.limit(most)
     if user is not None:
         query = query.where(table.c.user == user)

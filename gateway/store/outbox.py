@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, delete, exists, func, select, true, update
 
 from gateway.store.bulk import bulk
-from gateway.store.letters import LETTER_COLUMNS, in_state, letter_of, literal
+from gateway.store.letters import LEFT, LETTER_COLUMNS, in_state, letter_of, literal
 from gateway.store.queue import KNOCK, QUEUED
 from gateway.store.receipts import apply_strays
 from gateway.store.rows import chunks, storable
@@ -43,7 +43,10 @@ _SETTLE = bulk(
     update(table)
     .where(_HERE, _OPEN)
     .values(
-        state=bindparam("new_state"), message_id=func.coalesce(bindparam("new_message_id"), table.c.message_id), **_SAID
+        content=LEFT,
+        state=bindparam("new_state"),
+        message_id=func.coalesce(bindparam("new_message_id"), table.c.message_id),
+        **_SAID,
     ),
     *("new_state", "new_message_id", "new_result", "new_at", "the_id"),
 )
@@ -94,6 +97,7 @@ _OBEYED = (
     .values(state=LetterState.WITHDRAWN.value, result="the device came before")
 )
 
+_THESE = select(*LETTER_COLUMNS).where(table.c.id.in_(bindparam("ids", expanding=True))).order_by(table.c.id)
 _NEXT = select(func.min(table.c.due)).where(QUEUED, table.c.route == bindparam("the_route"))
 _WAITING = select(table.c.route, func.count(), func.min(table.c.created)).where(QUEUED).group_by(table.c.route)
 
@@ -128,12 +132,15 @@ def _sort_out(connection: Connection, ids: Sequence[int]) -> None:
             connection.execute(statement, {"ids": list(some)})
 
 
-def reopen(connection: Connection, now: float) -> tuple[int, int]:
-    """Queue again what is in doubt, or give it up if that was so before; how many of each."""
+def reopen(connection: Connection, now: float) -> tuple[int, list[Letter]]:
+    """Queue again what is in doubt, or give it up if that was so before; how many are queued, and what was given up."""
     rows = connection.execute(_REOPEN, {"now": now}).all()
     ids = [row.id for row in rows if row.state == LetterState.QUEUED.value]
     _sort_out(connection, ids)
-    return len(ids), len(rows) - len(ids)
+    lost: list[Letter] = []
+    for some in chunks([row.id for row in rows if row.state == LetterState.FAILED.value]):
+        lost += map(letter_of, connection.execute(_THESE, {"ids": list(some)}).all())
+    return len(ids), lost
 
 
 def next_due(connection: Connection, route: str) -> float | None:

@@ -36,15 +36,15 @@ class Outbox:
         """See L{IOutbox}."""
         return self.database.write_durably(outbox.take, route, now, most)
 
-    def settle(self, outcomes: Sequence[Outcome]) -> Deferred[None]:
+    def settle(self, outcomes: Sequence[Outcome], letters: Sequence[Letter] = ()) -> Deferred[None]:
         """See L{IOutbox}; durable, or a letter that was sent would be sent again after a loss of power."""
-        return self.database.write_durably(outbox.settle, outcomes)
+        return self.database.write_durably(_settle, outcomes, letters, self.seconds())
 
     def receive(self, came: Sequence[Receipt]) -> Deferred[list[Letter | None]]:
         """See L{IOutbox}."""
         return self.database.write_durably(receipts.receive, came, self.seconds())
 
-    def reopen(self, now: float) -> Deferred[tuple[int, int]]:
+    def reopen(self, now: float) -> Deferred[tuple[int, list[Letter]]]:
         """See L{IOutbox}."""
         return self.database.write_durably(outbox.reopen, now)
 
@@ -74,3 +74,8 @@ def _put(connection: Connection, letters: Sequence[Letter], now: float) -> list[
     ids = enqueue(connection, letters, now, till)
     till.close(connection)
     return ids
+
+
+def _settle(connection: Connection, outcomes: Sequence[Outcome], letters: Sequence[Letter], now: float) -> None:
+    outbox.settle(connection, outcomes)
+    _put(connection, letters, now)

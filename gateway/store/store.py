@@ -48,6 +48,7 @@ from gateway.store.migrate import migrate
 from gateway.store.overrides import Overrides
 from gateway.store.rows import chunks, item_of, live, possible
 from gateway.store.schema import folder as folder_table
+from gateway.store.postings import Postings
 from gateway.store.schema import item as item_table
 from gateway.store.schema import meta
 from gateway.store.sending import Outbox
@@ -100,6 +101,7 @@ class Store:
     _given: given.Given = field(factory=given.Given, init=False)
     _aware: Awareness = field(factory=Awareness, init=False)
     _unstruck: set[int] = field(factory=set, init=False)
+    postings: Postings = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.epoch = self.database.reading(lambda connection: str(connection.execute(_EPOCH).scalar_one()))
@@ -112,6 +114,7 @@ class Store:
     def _now(self) -> int:
         return int(self.seconds())
 
+        self.postings = Postings(self.database)
     def everything(self) -> Deferred[list[Folder]]:
         """See L{ILedger}."""
         return self.database.read(hierarchy.everything)

@@ -207,6 +207,19 @@ class MailboxContract:
         self.failureResultOf(self.mailbox.steadily("ann", trouble), ValueError)
         self.assertEqual(self.successResultOf(self.mailbox.steadily("ann", work)), "done")
 
+    def test_place(self) -> None:
+        """A mail is put into a folder under the name and with the state that were given."""
+        self.successResultOf(self.mailbox.place("ann", ".Trash", "1.p.x", RAW, "S", False))
+        self.successResultOf(self.mailbox.place("ann", "", "1.p.x", RAW, "", False))
+        self.assertEqual((self.mails(".Trash"), self.mails("")), ({"1.p.x": (RAW, "S")}, {"1.p.x": (RAW, "")}))
+
+    def test_placeAgain(self) -> None:
+        """One that is there already stays as it is, with the marks that it has by now."""
+        self.put("", "1.p.x", RAW, "FS")
+        for _ in range(2):
+            self.successResultOf(self.mailbox.place("ann", "", "1.p.x", RAW, "", True))
+        self.assertEqual(self.mails(""), {"1.p.x": (RAW, "FS")})
+
     def test_deliver(self) -> None:
         """Delivered mails are in the Inbox, unseen, each under a name of its own."""
         for raw in (RAW, b"Subject: other\n\n"):

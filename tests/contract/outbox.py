@@ -87,7 +87,7 @@ class OutboxContract(OutboxCase):
             [taken] = self.take(route=one.route)
             self.assertEqual(taken, evolve(one, id=id, state=DOUBT, attempts=1))
             self.again()
-            self.assertEqual(self.letters()[id], taken)
+            self.assertEqual(self.letters()[id], evolve(taken, content=b"" if taken.recipients else taken.content))
 
     def test_numbers(self) -> None:
         """Numbers rise in the order given and are not given again, not even those of letters forgotten."""
@@ -237,13 +237,14 @@ class SettleContract(OutboxCase):
         self.fill(3)
         self.taken(2)
         self.again()
-        self.assertEqual(self.result(self.outbox.reopen(NOW + 1)), (2, 0))
-        self.assertEqual(self.result(self.outbox.reopen(NOW + 1)), (0, 0))
+        self.assertEqual(self.result(self.outbox.reopen(NOW + 1)), (2, []))
+        self.assertEqual(self.result(self.outbox.reopen(NOW + 1)), (0, []))
         self.now += 1
         self.assertEqual([(one.id, one.doubted) for one in self.take()], [(3, False), (1, True), (2, True)])
         self.send(2)
         self.again()
-        self.assertEqual(self.result(self.outbox.reopen(NOW + 2)), (1, 1))
+        again, [lost] = self.result(self.outbox.reopen(NOW + 2))
+        self.assertEqual((again, lost.id, lost.state, lost.guid), (1, 1, FAILED, self.letters()[1].guid))
         self.assertEqual(self.states(), [FAILED, SENT, QUEUED])
 
     def test_lateAnswer(self) -> None:
@@ -265,6 +266,24 @@ class SettleContract(OutboxCase):
         [newer] = self.put(letter())
         self.result(self.outbox.reopen(NOW))
         self.assertEqual((self.letters()[new].state, self.taken()), (FOLDED, [newer]))
+
+    def test_settledWithOthers(self) -> None:
+        """Letters are queued in the transaction in which others are settled."""
+        self.put(MAIL)
+        self.take(route="relay")
+        self.result(self.outbox.settle([Outcome(1, SENT, NOW)], [evolve(MAIL, route="local")]))
+        self.again()
+        self.assertEqual(([one.id for one in self.take(route="local")], self.letters()[1].state), ([2], SENT))
+
+    def test_heldNoLonger(self) -> None:
+        """What a mail held is gone once it was sent or has failed, and is there as long as it may be sent again."""
+        for state, kept in ((SENT, b""), (FAILED, b""), (QUEUED, MAIL.content), (DOUBT, MAIL.content)):
+            [id] = self.put(MAIL)
+            self.take(route="relay")
+            self.settle(Outcome(id, state, NOW, due=NOW))
+            with self.store.database.engine.connect() as connection:
+                found = connection.exec_driver_sql(f"SELECT content FROM outbox WHERE id = {id}").scalar_one()
+            self.assertEqual(bytes(found), kept)
 
     def test_mailIsNotFolded(self) -> None:
         """A user's mail waits for itself alone."""

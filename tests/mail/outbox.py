@@ -41,9 +41,10 @@ class MemoryOutbox:
         self.all.update({one.id: one for one in taken})
         return succeed(taken)
 
-    def settle(self, outcomes: Sequence[Outcome]) -> Deferred[None]:
+    def settle(self, outcomes: Sequence[Outcome], letters: Sequence[Letter] = ()) -> Deferred[None]:
         if self.down:
             return fail(BackendDown("no disk"))
+        self.put(letters)
         for outcome in outcomes:
             letter = self.all[outcome.id]
             doubted = letter.doubted or outcome.state is _DOUBT
@@ -64,7 +65,7 @@ class MemoryOutbox:
         self.receipts += receipts
         return succeed([None] * len(receipts))
 
-    def reopen(self, now: float) -> Deferred[tuple[int, int]]:
+    def reopen(self, now: float) -> Deferred[tuple[int, list[Letter]]]:
         raise NotImplementedError
 
     def next_due(self, route: str) -> Deferred[float | None]:

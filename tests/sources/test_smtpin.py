@@ -61,6 +61,9 @@ class Shelf:
             raise self.broken[user]
         self.mails.append((user, message))
 
+    def place(self, user: str, path: str, name: str, message: bytes, state: str, again: bool) -> Deferred[None]:
+        raise NotImplementedError
+
     def read(self, user: str, path: str, name: str, state: str) -> Deferred[bytes]:
         raise NotImplementedError
 
