@@ -1,1 +1,1 @@
-Phones may let a Sync hang instead of parking a Ping (Wait from 12.1 on, HeartbeatInterval from 14.0 on): it is answered with the new items themselves, and otherwise bounded, replaced and counted like a Ping.
+Phones may let a Sync hang instead of parking a Ping (Wait from 12.1 on, HeartbeatInterval from 14.0 on): it is answered with the new items themselves, and otherwise bounded, replaced and counted like a Ping. `pushgw device --hang` is a phone that does so.

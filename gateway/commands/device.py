@@ -145,6 +145,7 @@ def _names(text: str) -> tuple[str, ...]:
     help="In mode sms, synchronise so often anyway; or never.",
 )
 @click.option("--brief", is_flag=True, help="Send an empty Ping when nothing is different from the last one.")
+@click.option("--hang", is_flag=True, help="Have a Sync hang instead of a Ping (12.1 and later).")
 @click.option("--filter", "filter_type", type=click.IntRange(0, 5), default=0, help="FilterType for mail; 0 means all.")
 @click.option("--json", "as_json", is_flag=True, help="Print every event as one line of JSON.")
 @click.option("-v", "--verbose", is_flag=True, help="Keep a log like the phone's own on standard error.")
@@ -194,6 +195,7 @@ def _settings(options: dict[str, Any]) -> Settings:
             version=options["version"],
             wishes=SyncWishes(filter=options["filter_type"]),
             brief=options["brief"],
+            hang=options["hang"],
         ),
         heartbeats=options["heartbeat_set"],
         trust=_trust(options),

@@ -1,9 +1,9 @@
-"""A simulated phone: it keeps some folders up to date, and a Ping parked while there is nothing to do."""
+"""A simulated phone: it keeps some folders up to date, and a Ping or a Sync parked while there is nothing to do."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import partial
 
@@ -13,13 +13,13 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from gateway.element import Element
-from gateway.simulator import collection, events, parking
+from gateway.simulator import collection, events, hanging, parking
 from gateway.simulator.collection import SyncNews
 from gateway.simulator.conversation import Conversation
 from gateway.simulator.errors import Declined, GivenUp, Lost, Setback, Wiped
 from gateway.simulator.heartbeat import Heartbeat
 from gateway.simulator.line import Account, ILine
-from gateway.simulator.memory import Memory, PhoneItem
+from gateway.simulator.memory import Memory, PhoneFolder, PhoneItem
 from gateway.simulator.parking import PingAnswer, ask_ping, read_ping
 from gateway.simulator.synchroniser import Habits, Synchroniser
 
@@ -63,7 +63,7 @@ class Device:
     _running: Deferred[Outcome] | None = field(init=False, default=None)
     _parked: Deferred[Element | None] | None = field(init=False, default=None)
     _roamed: bool = field(init=False, default=False)
-    _told: tuple[int, tuple[str, ...]] | None = field(init=False, default=None)
+    _told: tuple[int, tuple[tuple[str, str], ...]] | None = field(init=False, default=None)
     _most: int | None = field(init=False, default=None)
     _waited: float | None = field(init=False, default=None)
     _hasty: int = field(init=False, default=0)
@@ -188,15 +188,18 @@ class Device:
         return result
 
     async def _park(self) -> None:
-        """One Ping, and what its answer says is due."""
+        """One Ping or hanging Sync, and what its answer says is due."""
         folders = self._synchroniser.watched()[: self._most]
+        hangs = self.habits.hang and hanging.hangs(self.memory.version)
         heartbeat = self.heartbeat.seconds
-        asking = (heartbeat, tuple(folder.id for folder in folders))
+        if hangs and hanging.in_minutes(self.memory.version):
+            heartbeat = max(1, heartbeat // hanging.MINUTE) * hanging.MINUTE
+        asking = (heartbeat, tuple((folder.id, folder.key if hangs else "") for folder in folders))
         empty = self.habits.brief and self._told == asking
         self._synchroniser.tell(events.Parked(heartbeat, len(folders), empty))
         began = self.clock.seconds()
         try:
-            answer = read_ping(await self._wait(None if empty else ask_ping(heartbeat, folders), heartbeat))
+            answer = await (self._hang if hangs else self._ping)(folders, heartbeat, empty)
         except Lost:
             self._told = None
             if not self._roamed:
@@ -213,9 +216,20 @@ class Device:
             self._hasty += 1
         self._judge(answer, waited, heartbeat)
 
-    async def _wait(self, asked: Element | None, heartbeat: int) -> Element | None:
-        """The answer to a Ping; a change of network on the way is a loss."""
-        asking = self._conversation.ask("Ping", asked, heartbeat + self.habits.slack)
+    async def _ping(self, folders: Sequence[PhoneFolder], heartbeat: int, empty: bool) -> PingAnswer:
+        return read_ping(await self._wait("Ping", None if empty else ask_ping(heartbeat, folders), heartbeat))
+
+    async def _hang(self, folders: Sequence[PhoneFolder], heartbeat: int, empty: bool) -> PingAnswer:
+        """A Sync that waits: what it brings is there already, but for what did not go into one answer."""
+        version, wishes = self.memory.version, self.habits.wishes
+        asked = None if empty else hanging.ask_hang(heartbeat, folders, version, wishes)
+        answer = await self._wait("Sync", asked, heartbeat)
+        read = hanging.read_hang(answer, version)
+        return read or PingAnswer(parking.CHANGED, self._synchroniser.take_over(folders, answer))
+
+    async def _wait(self, command: str, asked: Element | None, heartbeat: int) -> Element | None:
+        """The answer to what is parked; a change of network on the way is a loss."""
+        asking = self._conversation.ask(command, asked, heartbeat + self.habits.slack)
         self._parked = Deferred.fromCoroutine(asking)
         try:
             return await self._parked

@@ -45,7 +45,7 @@ class FolderSynced:
 
 @frozen
 class Parked:
-    """A Ping was sent: heartbeat in seconds, number of folders, and whether the request was empty."""
+    """A Ping, or a Sync that hangs, was sent: heartbeat in seconds, number of folders, whether it was empty."""
 
     heartbeat: int
     folders: int
@@ -54,7 +54,8 @@ class Parked:
 
 @frozen
 class PingAnswered:
-    """The Ping was answered after C{waited} seconds; C{folders} are the ServerIds of Status 2."""
+    """It was answered after C{waited} seconds; C{folders} are the ServerIds of Status 2, of a Sync those of which the
+    server has more."""
 
     status: int
     waited: float

@@ -47,7 +47,8 @@ class Habits:
 
     C{folders} are names as L{chosen} takes them, C{version} C{None} takes the highest, C{patience} is how long the
     answer to a command may take and C{slack} how much longer than its heartbeat a Ping may, in seconds. C{brief}
-    sends an empty Ping when nothing is different from the one before. C{information} is what the phone tells of
+    sends an empty Ping when nothing is different from the one before. C{hang}: it has a Sync hang instead, in versions
+    that can. C{information} is what the phone tells of
     itself when it asks for its policy (names of [MS-ASCMD] 2.2.3.45).
     """
 
@@ -57,6 +58,7 @@ class Habits:
     patience: float = 60.0
     slack: float = 10.0
     brief: bool = False
+    hang: bool = False
     information: dict[str, str] = field(factory=lambda: {"Model": "Simulated", "OS": "pushgw", "UserAgent": "pushgw"})
 
 
@@ -238,6 +240,21 @@ class Synchroniser:
         if began != UNSYNCED:
             self.tell(events.FolderSynced(folder.id, folder.name, news))
         return news
+
+    def take_over(self, folders: Sequence[PhoneFolder], answer: Element | None) -> tuple[str, ...]:
+        """Take over an answer about several folders; the ids of those for which the server has more."""
+        more = []
+        try:
+            for folder in folders:
+                news = apply_sync(folder, answer)
+                if news.more:
+                    more.append(folder.id)
+                if news.count:
+                    self._news.append((folder.name, news))
+                    self.tell(events.FolderSynced(folder.id, folder.name, news))
+        finally:
+            self._save()
+        return tuple(more)
 
     async def _prepare(self) -> None:
         """A version and an up-to-date hierarchy: what every other step stands on."""

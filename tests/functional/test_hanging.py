@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.element import Element
 from tests.functional.phones import Phone, Reply, hang_body, read_command, subject
-from tests.functional.running import Running, eventually, played, started
+from tests.functional.running import PASSWORD, Running, background, eventually, played, started, until
 
 BRIEF = {"direct_push": {"min_heartbeat": "1", "farewell_seconds": "1"}}
 
@@ -154,6 +154,21 @@ class HangingTests(SynchronousTestCase):
         self.empty(await answer)
         reply = await phone.ask("Sync", None, X_MS_PolicyKey="0")
         self.assertEqual(reply.element.text_of("AirSync:Status"), "140")
+
+    def test_device(self) -> None:
+        """C{pushgw device --hang} is woken by it in 12.1 and in later versions, and asks for nothing else."""
+        host, port = self.gateway.address("https")
+        certificate = str(self.gateway.folder / "certificate.pem")
+        arguments = ("device", f"https://{host}:{port}", "--user", "ann", "--password-stdin", "--ca", certificate)
+        for version in ("12.1", "16.1"):
+            more = ("--hang", "--brief", "--version", version, "--wakeups", "1", "--duration", "60", "-v")
+            phone = background(self, *arguments, *more, text=PASSWORD + "\n")
+            until(lambda: self.gateway.parked() == 1, "the phone to park")
+            self.gateway.send_mail("ann")
+            out, err = phone.communicate(timeout=60)
+            self.assertEqual(phone.returncode, 0, err)
+            self.assertRegex(out, r"Inbox.*1 new")
+        self.assertNotIn(" Ping ann", self.gateway.log)
 
     @played
     async def test_farewell(self) -> None:

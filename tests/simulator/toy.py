@@ -72,7 +72,7 @@ class ToyFolder:
 class ToyServer:
     """Answers posts. C{script} has per command what to answer first, one after the other.
 
-    C{asked} holds every post with its document; C{parked} the Ping that waits.
+    C{asked} holds every post with its document; C{parked} the Ping that waits, or the Sync C{hanging}.
     """
 
     versions: str = "2.5,12.0,12.1,14.0,14.1"
@@ -85,6 +85,7 @@ class ToyServer:
     hierarchy: int = 1
     parked: Deferred[Reply] | None = None
     watched: tuple[str, ...] = ()
+    hanging: Element | None = None
 
     def __attrs_post_init__(self) -> None:
         self.folders = {INBOX: ToyFolder(INBOX, "Posteingang", 2), ARCHIVE: ToyFolder(ARCHIVE, "Archive", 12)}
@@ -107,14 +108,16 @@ class ToyServer:
         self.wake()
 
     def wake(self) -> None:
-        """End the parked Ping if a folder that it watches has news."""
+        """End the parked request if a folder that it watches has news."""
         changed = [id for id in self.watched if id in self.folders and self.folders[id].news]
-        if changed:
+        if changed and self.hanging is not None:
+            self.answer_ping(self._brought(self.hanging, changed))
+        elif changed:
             folders = Element("Ping:Folders", *(Element("Ping:Folder", id) for id in changed))
             self.answer_ping(Element("Ping:Ping", Element("Ping:Status", 2), folders))
 
-    def answer_ping(self, outcome: Element | Exception) -> None:
-        """End the parked Ping."""
+    def answer_ping(self, outcome: Element | Exception | None) -> None:
+        """End the parked request, with C{None} by an empty answer."""
         parked, self.parked = self.parked, None
         if parked is not None:
             if isinstance(outcome, Exception):
@@ -141,6 +144,8 @@ class ToyServer:
         if self.wipe or (self.policy_key and post.policy_key != self.policy_key):
             old = post.version in ("2.5", "12.0", "12.1")
             return succeed(Reply(449) if old else reply(status(post.command, 140 if self.wipe else 142)))
+        if post.command == "Sync" and (root is None or len(root.children) > 1):
+            return self._hang(root)
         assert root is not None
         answer = self._folder_sync(root) if post.command == "FolderSync" else self._sync(root)
         return succeed(reply(answer))
@@ -162,6 +167,23 @@ class ToyServer:
         if root is not None:
             listed = root.child("Ping:Folders")
             self.watched = tuple(f.text_of("Ping:Id") or "" for f in listed or ())
+        self.hanging = None
+        return self._park()
+
+    def _hang(self, root: Element | None) -> Deferred[Reply]:
+        if root is not None:
+            self.hanging = root
+            self.watched = tuple(c.text_of("AirSync:CollectionId") or "" for c in root.children[0])
+        return self._park()
+
+    def _brought(self, root: Element, changed: list[str]) -> Element:
+        """What a Sync that hung is answered about folders that have changed."""
+        asked = [c for c in root.children[0] if c.text_of("AirSync:CollectionId") in changed]
+        answers = [self._sync(Element("AirSync:Sync", Element("AirSync:Collections", one))) for one in asked]
+        found = [answer.children[0].children[0] for answer in answers]
+        return Element("AirSync:Sync", Element("AirSync:Collections", *found))
+
+    def _park(self) -> Deferred[Reply]:
         self.parked = Deferred(self._left)
         parked = self.parked
         self.wake()
