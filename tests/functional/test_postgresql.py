@@ -33,6 +33,7 @@ from tests.contract import (
     outbox,
     overrides,
     trace,
+    postings,
     triggers,
     windows,
 )
@@ -190,6 +191,10 @@ class PostgreSQLHistoryTests(SynchronousTestCase):
 
     def test_histories(self) -> None:
         """Whatever happens, a look knows what a phone lacks, and in the end each has exactly its window."""
+class PostgreSQLPostingTests(OnPostgreSQL, postings.PostingsContract):
+    """Mail that is handed over on PostgreSQL."""
+
+
         for seed in range(500, 510):
             clock = [1_700_000_000]
             store = emptied(lambda clock=clock: clock[0])

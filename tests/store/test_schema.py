@@ -12,6 +12,7 @@ from twisted.internet.defer import execute
 from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.model import Device, DeviceKey, FolderType, FoundFolder, Mode, SyncRequest
+from gateway.posting import Posting
 from gateway.store import Store, open_store
 from gateway.store.database import make_engine
 from gateway.store.migrate import CannotOpen, NewerDatabase, configuration, migrate
@@ -184,6 +185,8 @@ class SettingsTests(SynchronousTestCase):
             (1, lambda: store.outbox.receive([])),
             (1, lambda: store.outbox.reopen(1)),
             (0, lambda: store.outbox.forget(1)),
+            (1, lambda: store.postings.post(Posting(key=key, name="x", now=1, since=0, letters=(), recipients=1))),
+            (0, lambda: store.postings.forget_postings(1)),
             (0, lambda: store.trace.note([Hop(1, key, "x")])),
             (0, lambda: store.trace.forget_hops(1)),
             (1, lambda: store.overrides.override("ann", "", Override("ann", "", Mode.SMS, "x", 1))),

@@ -21,6 +21,7 @@ from tests.contract import (
     outbox,
     overrides,
     trace,
+    postings,
     triggers,
     windows,
 )
@@ -152,6 +153,10 @@ class HistoryTests(SynchronousTestCase):
 
     def history(self, seed: int, aged: bool = False) -> None:
         clock = [1_700_000_000]
+class SQLitePostingTests(InMemory, postings.PostingsContract):
+    """Mail that is handed over on SQLite."""
+
+
         store = new_store(lambda: clock[0])
         world = World(store, lambda: Store(store.database, lambda: clock[0]), Random(seed), aged, clock=clock)
         world.begin(1 + seed % 3)
