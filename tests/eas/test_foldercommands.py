@@ -428,7 +428,8 @@ class TroubleTests(FolderCase):
 
     def test_crowded(self) -> None:
         """When too many requests of the user wait for each other, the next one is put off."""
-        self.mailbox.carrying = lambda intents: Deferred()
+        held: Deferred[list[int]] = Deferred()
+        self.mailbox.carrying = lambda intents: held
         waiting = []
         for name in "abc":
             body = self.body("FolderCreate", ParentId=0, DisplayName=name, Type=12)
@@ -440,6 +441,8 @@ class TroubleTests(FolderCase):
         for one in waiting:
             one.cancel()
             self.failureResultOf(one, CancelledError)
+        self.mailbox.carrying = None
+        held.callback([])
 
     def test_changingAllTheTime(self) -> None:
         """Status 6: the folders change each time before they can be written down."""
