@@ -8,6 +8,7 @@ from typing import TypeVar
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
+from gateway.absence import Absence
 from gateway.arrangement import Arranged, Arrangement, Moved, Shift, Turn
 from gateway.model import (
     Change,
@@ -336,6 +337,21 @@ class IOutbox(Interface):
 
     def forget(before: float) -> Deferred[int]:
         """Delete letters whose life is over and that are older than that; how many."""
+
+
+class IAbsences(Interface):
+    """Who is away, and who was answered."""
+
+    def absence(user: str) -> Deferred[Absence]:
+        """Whether a user is away; one who never said so is not."""
+
+    def keep_absence(user: str, absence: Absence) -> Deferred[Absence]:
+        """Write it down durably, and give it with its period: a new one, unless the user is not away, or is away as
+        before."""
+
+    def first_answer(user: str, period: int, sender: str) -> Deferred[bool]:
+        """Note durably that somebody is answered in that period; whether that is to be done: nobody is answered
+        twice, and no more than some thousands are answered at all."""
 
 
 class ITrace(Interface):

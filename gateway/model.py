@@ -397,7 +397,8 @@ class Device:
     """Everything that is kept of a partnership but its sync keys; times in seconds since the epoch.
 
     C{heartbeat} and C{folders} are the AUTD state: the last accepted Ping parameters.
-    C{information} is what the device said of itself ([MS-ASCMD] 2.2.3.45).
+    C{information} is what the device said of itself ([MS-ASCMD] 2.2.3.45), C{recovery} the password that unlocks it
+    when its owner has forgotten the own one (2.2.3.46).
     """
 
     key: DeviceKey
@@ -413,3 +414,4 @@ class Device:
     information: Mapping[str, str] = field(factory=dict)
     policy: PolicyState = field(factory=PolicyState)
     wipe: Wipe | None = None
+    recovery: str = field(default="", repr=False)

@@ -19,6 +19,7 @@ ALLOWED: dict[str, set[str]] = {
     "element": set(),
     "trigger": {"model"},
     "arrangement": {"model"},
+    "absence": set(),
     "posting": {"model", "trigger"},
     "interfaces": LEAVES,
     "core": LEAVES | {"interfaces"},

@@ -77,6 +77,7 @@ def _columns(device: Device) -> dict[str, Any]:
         "information": dict(device.information),
         "policy": dump_policy(device.policy),
         "wipe": dump_wipe(device.wipe),
+        "recovery": storable(device.recovery) or None,
     }
 
 
@@ -95,4 +96,5 @@ def _device(row: Row[Any]) -> Device:
         information=row.information or {},
         policy=load_policy(row.policy),
         wipe=load_wipe(row.wipe),
+        recovery=row.recovery or "",
     )

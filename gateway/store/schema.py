@@ -127,6 +127,7 @@ device = Table(
     Column("information", Json),
     Column("policy", Json),
     Column("wipe", Json),
+    Column("recovery", Text),
     UniqueConstraint("user", "name"),
     sqlite_autoincrement=True,
 )

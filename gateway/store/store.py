@@ -40,6 +40,7 @@ from gateway.model import (
     SyncOutcome,
     SyncRequest,
 )
+from gateway.store.absences import Absences
 from gateway.store.awareness import Awareness
 from gateway.store.database import Database, Run, make_engine
 from gateway.store.keys import key_counter
@@ -86,7 +87,8 @@ def open_store(url: str | URL, run: Run, seconds: Callable[[], float] = time.tim
 @define(eq=False)
 class Store:
     """One database as L{ILedger} and L{IDevices}; its parts are an L{gateway.interfaces.ITriggers},
-    L{gateway.interfaces.IOutbox}, L{gateway.interfaces.ITrace} and L{gateway.interfaces.IOverrides}.
+    L{gateway.interfaces.IOutbox}, L{gateway.interfaces.ITrace}, L{gateway.interfaces.IOverrides} and
+    L{gateway.interfaces.IAbsences}.
 
     C{seconds} is wall clock; it dates what is removed, and tells which stored times are of a wrong clock.
     """
@@ -98,6 +100,7 @@ class Store:
     outbox: Outbox = field(init=False)
     trace: Trace = field(init=False)
     overrides: Overrides = field(init=False)
+    absences: Absences = field(init=False)
     _given: given.Given = field(factory=given.Given, init=False)
     _aware: Awareness = field(factory=Awareness, init=False)
     _unstruck: set[int] = field(factory=set, init=False)
@@ -109,6 +112,7 @@ class Store:
         self.outbox = Outbox(self.database, self.seconds)
         self.trace = Trace(self.database, self.seconds)
         self.overrides = Overrides(self.database)
+        self.absences = Absences(self.database)
 
     @property
     def _now(self) -> int:

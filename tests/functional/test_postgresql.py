@@ -20,6 +20,7 @@ from gateway.store.rows import next_numbers
 from gateway.store.schema import item, metadata
 from gateway.trigger import Cause, Letter, Limits, Line, Order, Verdict, WakeRule
 from tests.contract import (
+    absences,
     arranging,
     commands,
     compaction,
@@ -180,6 +181,10 @@ class PostgreSQLReceiptTests(OnPostgreSQL, outbox.ReceiptContract):
 
 class PostgreSQLTraceTests(OnPostgreSQL, trace.TraceContract):
     """The trace on PostgreSQL."""
+
+
+class PostgreSQLAbsencesTests(OnPostgreSQL, absences.AbsencesContract):
+    """Who is away, on PostgreSQL."""
 
 
 class PostgreSQLOverrideTests(OnPostgreSQL, overrides.OverridesContract):

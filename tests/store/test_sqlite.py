@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.store import Store
 from tests.contract import (
+    absences,
     arranging,
     commands,
     compaction,
@@ -142,6 +143,10 @@ class SQLiteReceiptTests(InMemory, outbox.ReceiptContract):
 
 class SQLiteTraceTests(InMemory, trace.TraceContract):
     """The trace on SQLite."""
+
+
+class SQLiteAbsencesTests(InMemory, absences.AbsencesContract):
+    """Who is away, on SQLite."""
 
 
 class SQLiteOverrideTests(InMemory, overrides.OverridesContract):
