@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from attrs import define, evolve, field
@@ -57,10 +57,15 @@ class Pump:
     did not come is in doubt: the outbox has it sent once more. While there is no connection the route rests, with
     growing pauses, and letters are not tried one by one.
 
+    Of a mail with several recipients those who are put off while others are not get a letter of their own; who is
+    refused, or given up, is told to its sender. Such letters are queued in the transaction that settles the mail.
+
     @param render: envelope sender, envelope recipients and message of a letter; raises for one that cannot be sent.
     @param clock: monotonic time. @param now: seconds since the epoch.
     @param settled: told of each outcome when it is written down.
     @param rests: the pauses of the route without a connection.
+    @param undelivered: the letter that tells the sender of a mail who did not get it, and why; C{None}: nobody is told.
+    @param queued: told of the routes that letters were queued for.
     """
 
     log = Logger()
@@ -75,11 +80,14 @@ class Pump:
     settled: Callable[[Letter, Outcome], None] = lambda letter, outcome: None
     rests: Retry = field(factory=lambda: Retry((5.0, 15.0, 60.0, 300.0), 0.0))
     most: int = MOST
+    undelivered: Callable[[Letter, Mapping[str, str]], Letter | None] = lambda letter, faults: None
+    queued: Callable[[str], None] = lambda route: None
     trouble: str = field(init=False, default="")
     """Why there is no connection; empty if the last attempt went well."""
     refused: bool = field(init=False, default=False)
     """Whether that is because the server does not let us in."""
     _outcomes: list[tuple[Letter, Outcome]] = field(init=False, factory=list)
+    _letters: list[Letter] = field(init=False, factory=list)
     _troubles: int = field(init=False, default=0)
     _running: Deferred[None] | None = field(init=False, default=None)
     _again: bool = field(init=False, default=False)
@@ -151,12 +159,16 @@ class Pump:
         left = list(letters)
         try:
             while left and not self._stopped:
-                outcome, broken = await self._attempt(left[0])
+                outcome, broken, result = await self._attempt(left[0])
                 if outcome is not None:
+                    self._letters += self._following(left[0], outcome, result)
                     self._outcomes.append((left.pop(0), outcome))
                 if broken and not self._stopped:
                     self._no_connection(broken)
-                    self._outcomes += [(letter, self._unoffered(letter, broken)) for letter in left]
+                    for letter in left:
+                        unoffered = self._unoffered(letter, broken)
+                        self._letters += self._following(letter, unoffered, None)
+                        self._outcomes.append((letter, unoffered))
                     left.clear()
                 await self._write()
         finally:
@@ -166,38 +178,40 @@ class Pump:
 
     async def _write(self) -> None:
         """Settle; what cannot be written now is written before anything else is taken."""
-        outcomes = list(self._outcomes)
+        outcomes, letters = list(self._outcomes), list(self._letters)
         if outcomes:
-            await self.outbox.settle([outcome for _, outcome in outcomes])
+            await self.outbox.settle([outcome for _, outcome in outcomes], letters)
             del self._outcomes[: len(outcomes)]
+            del self._letters[: len(letters)]
             for letter, outcome in outcomes:
                 self.settled(letter, outcome)
+            for route in {letter.route for letter in letters}:
+                self.queued(route)
 
     # One letter.
 
-    async def _attempt(self, letter: Letter) -> tuple[Outcome | None, str]:
-        """What became of a letter, C{None} if it was not offered as we stop; and why there is no connection now."""
+    async def _attempt(self, letter: Letter) -> tuple[Outcome | None, str, Result | None]:
+        """What became of a letter, C{None} if it was not offered as we stop; why there is no connection now; and what
+        the server said."""
         if 0 < letter.expires <= self.now():
-            return self._failure(letter, "it was too late to send it"), ""
+            return self._failure(letter, "it was too late to send it"), "", None
         mail = self._mail(letter)
         if mail is None:
-            return self._failure(letter, "no mail can be made of it"), ""
+            return self._failure(letter, "no mail can be made of it"), "", None
         try:
             result = await self.sender.send(mail)
         except Unreachable as why:
             self.refused = why.refused
-            return (None if self._stopped else self._unoffered(letter, str(why))), str(why)
+            return (None if self._stopped else self._unoffered(letter, str(why))), str(why), None
         except CancelledError:
             raise
         except Exception:
             self.log.failure("letter {id} could not be sent", id=letter.id)
-            return self._later(letter, "it could not be sent, the log says why"), ""
+            return self._later(letter, "it could not be sent, the log says why"), "", None
         self.refused = False
         if not result.broken:
             self._connected()
-        if result.fate is Fate.TAKEN:
-            await self._others(letter, result)
-        return self._outcome(letter, mail, result), result.text if result.broken else ""
+        return self._outcome(letter, mail, result), result.text if result.broken else "", result
 
     def _mail(self, letter: Letter) -> Mail | None:
         try:
@@ -206,7 +220,7 @@ class Pump:
             # Whatever is the matter with it, the letters behind it do not wait for ever.
             self.log.failure("letter {id} cannot be sent", id=letter.id)
             return None
-        return Mail(sender, tuple(recipients), content)
+        return Mail(sender, tuple(recipients), content, letter)
 
     def _outcome(self, letter: Letter, mail: Mail, result: Result) -> Outcome:
         text, now, name = result.text[:WORDS], self.now(), message_id(mail.content)
@@ -216,17 +230,35 @@ class Pump:
             return Outcome(letter.id, LetterState.FAILED, now, name, f"in doubt for the second time: {text}")
         if result.fate is Fate.DOUBT:
             return Outcome(letter.id, LetterState.DOUBT, now, name, text, now + self.retry.pause(letter.attempts))
-        if result.fate is Fate.LATER:
+        # Who is refused is told at once, whoever is put off.
+        if result.fate is Fate.LATER and not (letter.recipients and result.of(Fate.REFUSED)):
             return self._later(letter, text)
         return self._failure(letter, text)
 
-    async def _others(self, letter: Letter, result: Result) -> None:
-        """The server took a mail for some recipients and asks to come back for others: they get a letter of their
-        own, queued before the first is settled, so that none is lost."""
-        later = result.of(Fate.LATER)
+    def _following(self, letter: Letter, outcome: Outcome, result: Result | None) -> list[Letter]:
+        """The letters that follow from what became of a mail: to those who were put off while others were not, and to
+        its sender about those who do not get it."""
+        if not letter.recipients or outcome.state not in (LetterState.SENT, LetterState.FAILED):
+            return []
+        said = {} if result is None else result.said
+        taken = [one for one in letter.recipients if one in said and said[one].fate is Fate.TAKEN]
+        later = [one for one in letter.recipients if one in said and said[one].fate is Fate.LATER]
         due = self.retry.again(letter.attempts, letter.created, self.now(), letter.expires)
-        if letter.recipients and later and due is not None:
-            await self.outbox.put([evolve(letter, id=0, recipients=later, due=due, doubted=False)])
+        if due is None or len(later) == len(letter.recipients):
+            later = []
+        refused = {one: said[one].text for one in letter.recipients if one in said and said[one].fate is Fate.REFUSED}
+        missed = [one for one in letter.recipients if one not in taken and one not in later]
+        found = [evolve(letter, id=0, recipients=tuple(later), due=due or 0.0, doubted=False)] if later else []
+        told = self._told(letter, {one: refused.get(one, outcome.result) for one in missed})
+        return found if told is None else [*found, told]
+
+    def _told(self, letter: Letter, faults: Mapping[str, str]) -> Letter | None:
+        try:
+            return self.undelivered(letter, faults) if faults else None
+        except Exception:
+            # Whatever is the matter with it, the letters behind it do not wait for ever.
+            self.log.failure("nobody can be told what became of letter {id}", id=letter.id)
+            return None
 
     def _later(self, letter: Letter, why: str) -> Outcome:
         now = self.now()

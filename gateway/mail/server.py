@@ -10,6 +10,8 @@ from OpenSSL import crypto
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
 from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
 
+from gateway.trigger import Letter
+
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 
 
@@ -95,11 +97,13 @@ def certificates(pem: bytes) -> list[Certificate]:
 
 @frozen
 class Mail:
-    """One mail: envelope sender (empty: none), envelope recipients, and the message, with any line ends."""
+    """One mail: envelope sender (empty: none), envelope recipients, and the message, with any line ends; C{letter} is
+    what it was made of."""
 
     sender: str
     recipients: tuple[str, ...]
     content: bytes = field(repr=False)
+    letter: Letter | None = field(default=None, repr=False)
 
 
 class Fate(Enum):

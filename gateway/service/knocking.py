@@ -22,6 +22,9 @@ from gateway.service.waking import DAY, Terms
 from gateway.store import Store
 from gateway.trigger import Decided, Letter, LetterState, Line, Outcome, Receipt, Verdict
 
+#: Mails that devices hand over are remembered for so many seconds: longer than any of them tries.
+POSTINGS = 30 * DAY
+
 #: What became of a letter, as the hop of the trace that says so.
 HOPS = {
     LetterState.SENT: "taken",
@@ -54,7 +57,10 @@ class Sender(Protocol):
 
 @define(eq=False)
 class Knocking:
-    """The Waker, its trace, and who sends what it queues."""
+    """The Waker, its trace, and who sends what it queues, and what users send.
+
+    C{returned} gives the letter that tells the sender of a mail that it was given up.
+    """
 
     log = Logger()
 
@@ -67,12 +73,14 @@ class Knocking:
     config: Config
     now: Callable[[], int]
     senders: list[Sender] = field(factory=list)
+    returned: Callable[[Letter], Letter | None] = lambda letter: None
     _warned: dict[DeviceKey, int] = field(init=False, factory=dict)
     _said: dict[tuple[str, str], int] = field(init=False, factory=dict)
 
     async def start(self) -> None:
         """Queue again what was in doubt, decide what was not decided, and begin to send."""
         again, lost = await self.store.outbox.reopen(time.time())
+        await self.store.outbox.put([told for letter in lost if (told := self.returned(letter)) is not None])
         if again or lost:
             self.log.warn(
                 "letters in doubt at the last stop: {again} sent again, {lost} given up", again=again, lost=len(lost)
@@ -156,9 +164,10 @@ class Knocking:
 
     def settled(self, letter: Letter, outcome: Outcome) -> None:
         """What became of a letter was written down."""
-        text = " ".join(filter(None, (outcome.message_id, outcome.result)))
-        kind = HOPS.get(outcome.state, outcome.state.value)
-        self.tracer.note(letter.key, kind, text, letter=letter.id)
+        if not letter.recipients:
+            text = " ".join(filter(None, (outcome.message_id, outcome.result)))
+            kind = HOPS.get(outcome.state, outcome.state.value)
+            self.tracer.note(letter.key, kind, text, letter=letter.id)
         self.metrics.letters.labels(letter.route, outcome.state.value).inc()
 
     def received(self, letter: Letter, receipt: Receipt) -> None:
@@ -235,6 +244,7 @@ class Knocking:
         before = time.time() - self.config.trace.keep_days * DAY
         await self.store.trace.forget_hops(before)
         await self.store.outbox.forget(before)
+        await self.store.postings.forget_postings(time.time() - POSTINGS)
 
 
 def make_knocking(

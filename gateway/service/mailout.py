@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from attrs import define, field, frozen
@@ -15,9 +16,10 @@ from gateway.config import Config
 from gateway.core.bounces import Bounces
 from gateway.core.retrying import Retry
 from gateway.interfaces import IOutbox
-from gateway.mail.pump import Pump
+from gateway.mail.pump import MOST, Pump, Sender
 from gateway.mail.server import Login, Security, Server, certificates
 from gateway.mail.submission import Submission
+from gateway.mail.undelivered import LOCAL, undelivered
 from gateway.sms.formats import TriggerFormat, letter_text
 from gateway.sms.smtpout import MailRule, trigger_mail
 from gateway.tls import BadCertificate
@@ -26,6 +28,8 @@ from gateway.trigger import Letter, Outcome
 RELAY = "relay"
 #: A trigger that could not be sent for a day wakes nobody.
 TRIGGERS = Retry(longest=86400.0)
+#: A mailbox that takes nothing now does so in a moment, or its disk is full.
+HERE = Retry((5.0, 60.0, 300.0, 900.0, 1800.0))
 _TCP = re.compile(r"tcp:((?:[^:\\]|\\:)+):(\d+)")
 
 
@@ -122,6 +126,7 @@ class MailOut:
 
     @param now: seconds since the epoch. @param host: the name of this host.
     @param settled: told what became of each letter.
+    @param local: puts mail into our own mailboxes, if there are any.
     @raise BadCertificate: see L{ways}.
     """
 
@@ -133,6 +138,7 @@ class MailOut:
     now: Callable[[], float]
     host: str
     settled: Callable[[Letter, Outcome], None]
+    local: Sender | None = None
     pumps: dict[str, Pump] = field(init=False, factory=dict)
     _ways: dict[str, Way] = field(init=False)
     _running: bool = field(init=False, default=False)
@@ -141,6 +147,8 @@ class MailOut:
     def __attrs_post_init__(self) -> None:
         self._ways = ways(self.config, self.host)
         self.pumps.update({route: self._pump(route, way) for route, way in self._ways.items()})
+        if self.local is not None:
+            self.pumps[LOCAL] = self._made(LOCAL, self.local, HERE)
 
     def routes(self) -> list[str]:
         """The routes by which mail goes out."""
@@ -195,8 +203,27 @@ class MailOut:
 
     def _pump(self, route: str, way: Way) -> Pump:
         sender = Submission(way.server(self.reactor), self.reactor)
-        retry = Retry() if route == RELAY else TRIGGERS
-        return Pump(route, self.outbox, sender, self.render, self.reactor, self.now, retry, self.settled)
+        return self._made(route, sender, Retry() if route == RELAY else TRIGGERS)
+
+    def _made(self, route: str, sender: Sender, retry: Retry) -> Pump:
+        return Pump(
+            route,
+            self.outbox,
+            sender,
+            self.render,
+            self.reactor,
+            self.now,
+            retry,
+            self.settled,
+            # Mails of users are large, and triggers that take the same way are few.
+            most=1 if route in (RELAY, LOCAL) else MOST,
+            undelivered=self.undelivered,
+            queued=self.kick,
+        )
+
+    def undelivered(self, letter: Letter, faults: Mapping[str, str]) -> Letter | None:
+        """The letter that tells the sender of a mail who did not get it."""
+        return undelivered(letter, faults, self.host, datetime.now().astimezone())
 
     # What a letter looks like.
 
