@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from gateway.sms.meters import Meters
 from gateway.sms.pdu import Pdu
 from gateway.sms.receipts import MessageIds, Report, read_report
-from gateway.sms.session import Session
+from gateway.sms.session import Session, worth_saying
 from gateway.sms.settings import OperatorSettings
 from gateway.sms.status import RX_T_APPN
 from gateway.trigger import Hop, Letter, Receipt
@@ -42,14 +42,22 @@ class Incoming:
     _now: Callable[[], float]
     _meters: Meters
     waiting: list[Came] = field(factory=list, init=False)
+    _others: int = field(default=0, init=False)
     _early: OrderedDict[str, Receipt] = field(factory=OrderedDict, init=False)
 
     def message(self, session: Session, pdu: Pdu) -> bool:
         """Take what came; whether it has to be stored. What has not is answered at once."""
         report = read_report(pdu)
         if report is None or not report.message_id:
-            what = "a message that is no receipt" if report is None else "a receipt without a message id"
-            self.log.info("{name}: {what} came, and is dropped", name=session.name, what=what)
+            self._others += 1
+            if worth_saying(self._others):
+                what = "a message that is no receipt" if report is None else "a receipt without a message id"
+                self.log.info(
+                    "{name}: {what} came, and is dropped; {count} so far",
+                    name=session.name,
+                    what=what,
+                    count=self._others,
+                )
             session.answer(pdu)
             return False
         self._meters.receipt(self.settings.name, report.word)

@@ -182,7 +182,7 @@ class _Layout:
         for numbers, names in self.steps:
             if numbers is not None:
                 if len(body) - at < numbers.size:
-                    return at, f"ends before {names[0]}"
+                    return at, f"it ends before {names[0]}"
                 values.update(zip(names, numbers.unpack_from(body, at), strict=True))
                 at += numbers.size
                 continue
@@ -190,7 +190,7 @@ class _Layout:
             if end < 0:
                 if at < len(body):
                     values[names[0]] = body[at:].decode("latin-1")
-                return len(body), f"no end of {names[0]}"
+                return len(body), f"there is no end of {names[0]}"
             values[names[0]] = body[at:end].decode("latin-1")
             at = end + 1
         return self._read_message(body, at, values) if self.message else (at, "")
@@ -199,7 +199,7 @@ class _Layout:
         length = values["sm_length"]
         assert isinstance(length, int)
         values["short_message"] = body[at : at + length]
-        return min(at + length, len(body)), "ends within short_message" if at + length > len(body) else ""
+        return min(at + length, len(body)), "it ends within short_message" if at + length > len(body) else ""
 
 
 def _mandatory(pdu: Any) -> Iterator[tuple[str, Any]]:
@@ -275,10 +275,10 @@ def parse_tlvs(body: bytes, at: int = 0) -> tuple[Tlvs, str]:
         tag, length = struct.unpack_from(">HH", body, at)
         value = body[at + 4 : at + 4 + length]
         if len(value) < length:
-            return tuple(tlvs), f"ends within the optional parameter {tag:#06x}"
+            return tuple(tlvs), f"it ends within the optional parameter {tag:#06x}"
         tlvs.append((tag, value))
         at += 4 + length
-    return tuple(tlvs), "" if at == len(body) else "ends within the head of an optional parameter"
+    return tuple(tlvs), "" if at == len(body) else "it ends within the head of an optional parameter"
 
 
 def build(pdu: Pdu) -> bytes:

@@ -22,6 +22,7 @@ from gateway.sms.pdu import (
     LAST_SEQUENCE,
     RESPONSE,
     SC_INTERFACE_VERSION,
+    BadField,
     Frames,
     Pdu,
     Value,
@@ -39,6 +40,11 @@ _MESSAGES = ("deliver_sm", "data_sm")
 _UNANSWERED = ("alert_notification", "outbind")
 
 Answered = Callable[[Pdu | None], None]
+
+
+def worth_saying(count: int) -> bool:
+    """Whether the so many-th of the same goes into the log: the first, the tenth, the hundredth..."""
+    return str(count).strip("0") == "1"
 
 
 class State(Enum):
@@ -148,6 +154,7 @@ class Session(Protocol):
         self._submits = 0
         self._unanswered = 0
         self._paused = False
+        self._odd = 0
         self._heard = 0.0
         self._submit_answered = 0.0
         self._partial_since: float | None = None
@@ -167,16 +174,22 @@ class Session(Protocol):
             self.transport.setTcpNoDelay(True)
             self._socket = getattr(self.transport, "socket", None) if hasattr(socket, "TCP_QUICKACK") else None
         self._heard = self._submit_answered = self._clock.seconds()
-        self._request(self.bind.command, self.bind.fields(), self._timing.bind, self._bind_answered)
+        try:
+            self._request(self.bind.command, self.bind.fields(), self._timing.bind, self._bind_answered)
+        except BadField as error:
+            self.close(Parting.REFUSED, str(error))
+            return
         self._ring_by(self._heard + self._timing.silence)
 
     def dataReceived(self, data: bytes) -> None:
         """Deal with the PDUs that are complete."""
+        if self._over():
+            return
         frames = self._frames.feed(data)
         if frames:
             self._heard = self._clock.seconds()
         for frame in frames:
-            if self.state is State.CLOSED:
+            if self._over():
                 return
             self._deal_with(parse(frame))
         if self._unanswered:
@@ -292,7 +305,9 @@ class Session(Protocol):
             self._write(raw(pdu.code | RESPONSE, code, pdu.sequence, b"" if code else b"\0"))
         if self._paused and self._unanswered <= MOST_UNANSWERED // 2 and self.state is not State.CLOSED:
             self._paused = False
-            self._heard = self._clock.seconds()
+            self._heard = now = self._clock.seconds()
+            for request in self._requests.values():
+                request.deadline = max(request.deadline, now + self._timing.response)
             self.transport.resumeProducing()
             self._ring_by(self._heard + self._timing.silence)
 
@@ -330,9 +345,7 @@ class Session(Protocol):
 
     def _deal_with(self, pdu: Pdu) -> None:
         if pdu.damaged:
-            self.log.warn(
-                "{name}: a damaged {command}: it {damage}", name=self.name, command=pdu.command, damage=pdu.damaged
-            )
+            self._say_odd(f"that is damaged: {pdu.damaged}", pdu)
         try:
             if pdu.is_response:
                 self._response(pdu)
@@ -341,15 +354,23 @@ class Session(Protocol):
         except Exception:
             self.log.failure("{name}: a {command} could not be dealt with", name=self.name, command=pdu.command)
 
+    def _say_odd(self, what: str, pdu: Pdu) -> None:
+        """Say that something odd came, of much of it less and less often."""
+        self._odd += 1
+        if worth_saying(self._odd):
+            self.log.warn(
+                "{name}: a {command} {what} (sequence number {sequence}); the odd PDU number {odd} of this connection",
+                name=self.name,
+                command=pdu.command,
+                what=what,
+                sequence=pdu.sequence,
+                odd=self._odd,
+            )
+
     def _response(self, pdu: Pdu) -> None:
         request = self._requests.get(pdu.sequence)
         if request is None or pdu.command not in (request.expected, "generic_nack"):
-            self.log.info(
-                "{name}: a {command} that answers nothing (sequence number {sequence})",
-                name=self.name,
-                command=pdu.command,
-                sequence=pdu.sequence,
-            )
+            self._say_odd("that answers nothing", pdu)
             return
         del self._requests[pdu.sequence]
         if pdu.tlvs:
@@ -366,7 +387,7 @@ class Session(Protocol):
         elif pdu.command == "unbind":
             self._unbound(pdu)
         elif pdu.command not in _UNANSWERED:
-            self.log.info("{name}: {command} is not for us", name=self.name, command=pdu.command)
+            self._say_odd("that no ESME serves", pdu)
             self._write(refusal(status.RINVCMDID, pdu.sequence))
 
     def _message(self, pdu: Pdu) -> None:
@@ -415,7 +436,7 @@ class Session(Protocol):
         self._alarm = self._clock.callLater(max(0.0, due - self._clock.seconds()), self._look)
 
     def _first_due(self) -> float:
-        due = [request.deadline for request in self._requests.values()]
+        due = [] if self._paused else [request.deadline for request in self._requests.values()]
         if not self._paused and not self._enquiring():
             due.append(self._heard + self._timing.silence)
         if self._partial_since is not None:
@@ -453,7 +474,9 @@ class Session(Protocol):
         """An answer to enquire_link needs nothing; L{_give_up} deals with the lack of one."""
 
     def _give_up(self, now: float) -> None:
-        """Deal with the requests whose time has run out."""
+        """Deal with the requests whose time has run out; what nobody reads cannot be late."""
+        if self._paused:
+            return
         late = [number for number, request in self._requests.items() if now >= request.deadline]
         for number in late:
             request = self._requests.pop(number, None)

@@ -177,6 +177,10 @@ class Submitter:
         except ValueError as error:
             self._fail(hand, f"it cannot be made: {error}")
             return
+        except Exception:
+            self.log.failure("{name}: a letter cannot be made", name=self.settings.name)
+            self._fail(hand, "it cannot be made")
+            return
         hand.since = self._clock.seconds()
         self._operator.rate.take()
         self.in_flight += 1

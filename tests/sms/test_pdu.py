@@ -204,11 +204,11 @@ class ParseTests(SynchronousTestCase):
         word. Here it is said what is wrong, and what came before that is there."""
         code = CODES["submit_sm"]
         cases = (
-            (b"", "no end of service_type", {}),
-            (b"WAP", "no end of service_type", {"service_type": "WAP"}),
-            (b"\0\1", "ends before source_addr_ton", {"service_type": ""}),
-            (b"\0\1\1" + b"123", "no end of source_addr", {"source_addr": "123", "source_addr_ton": 1}),
-            (build(SUBMIT)[16:-1], "ends within short_message", {"short_message": b"PUSHGW 1"}),
+            (b"", "there is no end of service_type", {}),
+            (b"WAP", "there is no end of service_type", {"service_type": "WAP"}),
+            (b"\0\1", "it ends before source_addr_ton", {"service_type": ""}),
+            (b"\0\1\1" + b"123", "there is no end of source_addr", {"source_addr": "123", "source_addr_ton": 1}),
+            (build(SUBMIT)[16:-1], "it ends within short_message", {"short_message": b"PUSHGW 1"}),
         )
         for body, damage, fields in cases:
             pdu = parse(raw(code, 0, 1, body))
@@ -219,12 +219,12 @@ class ParseTests(SynchronousTestCase):
     def test_idWithoutEnd(self) -> None:
         """The message id of an answer can be used also where its NUL is missing."""
         pdu = parse(raw(CODES["submit_sm_resp"], 0, 9, b"4F2A"))
-        self.assertEqual((pdu.text("message_id"), pdu.damaged), ("4F2A", "no end of message_id"))
+        self.assertEqual((pdu.text("message_id"), pdu.damaged), ("4F2A", "there is no end of message_id"))
 
     def test_refusalsWithoutBody(self) -> None:
         """A response that refuses has no body, and nothing is wrong with that."""
         self.assertEqual(parse(raw(CODES["submit_sm_resp"], 0x58, 9)), Pdu("submit_sm_resp", 0x58, 9))
-        self.assertEqual(parse(raw(CODES["submit_sm_resp"], 0, 9)).damaged, "no end of message_id")
+        self.assertEqual(parse(raw(CODES["submit_sm_resp"], 0, 9)).damaged, "there is no end of message_id")
 
     def test_damagedParameters(self) -> None:
         """The TLVs before the damage are there, and so are the fields."""

@@ -124,6 +124,8 @@ class PumpTests(SynchronousTestCase):
     def render(self, letter: Letter) -> Sequence[Part]:
         if letter.content == b"bad":
             raise ValueError("it is bad")
+        if letter.content == b"broken":
+            raise RuntimeError("a fault of ours")
         if letter.content == b"nothing":
             return []
         if letter.content == b"huge":
@@ -513,11 +515,13 @@ class PumpTests(SynchronousTestCase):
             *self.put(1, 3, content=b"huge"),
             *self.put(1, 4, number="nobody"),
             *self.put(1, 5, number="+" + "1" * 21),
+            *self.put(1, 6, content=b"broken"),
         ]
         (good,) = self.put()
         self.pass_time(0.5)
         self.assertEqual(self.states(bad), {LetterState.FAILED})
         self.assertIs(self.letter(good).state, LetterState.SENT)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
     def test_secondPartRefused(self) -> None:
         """A letter of which a part was refused has failed."""

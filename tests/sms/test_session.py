@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IProtocol
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -113,6 +114,14 @@ class SessionTests(SynchronousTestCase):
         wire = self.wire()
         wire.receive(response(wire.sent()[0], system_id="SIM"), deliver(1))
         self.assertEqual([pdu.sequence for pdu in wire.seen.messages], [1])
+
+    def test_unfitBind(self) -> None:
+        """A password that fits into no PDU is not cut: nothing is sent, and it is said why."""
+        wire = Wire(self.clock, Bind("bind_transceiver", "sys", "far too long"))
+        self.wires.append(wire)
+        self.assertEqual((wire.sent(), wire.closing), ([], True))
+        self.assertIn("password", wire.session.trouble)
+        self.assertNotIn("far too", wire.session.trouble)
 
     def test_passwordIsNotShown(self) -> None:
         """The bind does not show the password when it is printed."""
@@ -279,8 +288,9 @@ class SessionTests(SynchronousTestCase):
         wire = self.bound()
         wire.receive(*(deliver(n) for n in range(1, MOST_UNANSWERED + 1)))
         self.assertEqual(wire.transport.producerState, "paused")
+        wire.submit()
         self.pass_time(200)
-        self.assertFalse(wire.closing)
+        self.assertEqual((wire.closing, wire.answers), (False, []))
         for pdu in wire.seen.messages[: MOST_UNANSWERED // 2]:
             wire.session.answer(pdu)
         self.assertEqual(wire.transport.producerState, "producing")
@@ -301,6 +311,14 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual([(p.command, p.status, p.sequence) for p in wire.sent()],
                          [("generic_nack", 3, n) for n in (3, 4, 5)])  # fmt: skip
         self.assertFalse(wire.closing)
+
+    def test_oddities(self) -> None:
+        """Of odd PDUs the first, the tenth, the hundredth are logged."""
+        wire = self.bound()
+        with capturedLogs() as events:
+            for number in range(150):
+                wire.receive(raw(0x80000004, 0, 5000 + number, b"1\0"))
+        self.assertEqual([event["odd"] for event in events if "odd" in event], [1, 10, 100])
 
     def test_userThatFails(self) -> None:
         """A fault of ours with one PDU is logged, and the next one is dealt with."""
@@ -383,7 +401,7 @@ class SessionTests(SynchronousTestCase):
             self.assertTrue(wire.closing)
             self.assertIs(wire.session.parting, Parting.GARBLED)
             wire.receive(deliver(1))
-            self.assertEqual(wire.seen.messages, [])
+            self.assertEqual((wire.seen.messages, wire.sent()), ([], []))
 
     def test_closedSlowly(self) -> None:
         """A connection that does not close by itself is cut."""
