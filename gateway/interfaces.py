@@ -25,9 +25,9 @@ from gateway.model import (
     SyncOutcome,
     SyncRequest,
 )
+from gateway.posting import Posted, Posting
 from gateway.trigger import Concerned, Decided, Hop, Letter, Line, Order, Outcome, Override, Receipt, Wake, WakeRule
 
-from gateway.posting import Posted, Posting
 T = TypeVar("T")
 
 
@@ -179,8 +179,6 @@ class IMailbox(Interface):
     def deliver(user: str, message: bytes) -> Deferred[None]:
         """Put a new message into the user's Inbox; fired when it is on disk."""
 
-    def making(folders: Sequence[Folder], parent: Folder | None, name: str) -> Arrangement:
-        """Plan a folder of that name below C{parent}, or at the top; C{folders} are those of the user.
     def place(user: str, path: str, name: str, message: bytes, state: str, again: bool) -> Deferred[None]:
         """Put a message into a folder under that name, with that state; fired when it is on disk.
 
@@ -188,6 +186,8 @@ class IMailbox(Interface):
         there is no such folder.
         """
 
+    def making(folders: Sequence[Folder], parent: Folder | None, name: str) -> Arrangement:
+        """Plan a folder of that name below C{parent}, or at the top; C{folders} are those of the user.
 
         @raise NameTaken: and L{Impossible}.
         """
@@ -333,10 +333,21 @@ class IOutbox(Interface):
         """Per route how many letters are queued, and when the oldest was made."""
 
     def letters(user: str | None, device: str | None, most: int) -> Deferred[list[Letter]]:
-        """The newest letters of a device, a user or everybody, newest first."""
+        """The newest letters of a device, a user or everybody, newest first; without what mails of users hold."""
 
     def forget(before: float) -> Deferred[int]:
         """Delete letters whose life is over and that are older than that; how many."""
+
+
+class IPostings(Interface):
+    """Mail that devices hand over to be sent, each only once."""
+
+    def post(posting: Posting) -> Deferred[Posted]:
+        """Take a mail: in one durable transaction it is written down that it came, its letters are queued, and the
+        original is marked. One that came before, or that is too much, changes nothing."""
+
+    def forget_postings(before: float) -> Deferred[int]:
+        """Forget what came before that time; how many."""
 
 
 class IAbsences(Interface):
@@ -356,24 +367,6 @@ class IAbsences(Interface):
 
 class ITrace(Interface):
     """What happened to each change on its way to each device."""
-class IPostings(Interface):
-    """Mail that devices hand over to be sent, each only once."""
-
-    def post(posting: Posting) -> Deferred[Posted]:
-        """Take a mail: in one durable transaction it is written down that it came, its letters are queued, and the
-        original is marked. One that came before, or that is too much, changes nothing."""
-
-    def forget_postings(before: float) -> Deferred[int]:
-        """Forget what came before that time; how many."""
-
-
-
-
-        before."""
-
-    def first_answer(user: str, period: int, sender: str) -> Deferred[bool]:
-
-
 
     def note(hops: Sequence[Hop]) -> Deferred[None]:
         """Append, in one transaction that a loss of power may take back."""
