@@ -12,6 +12,7 @@ from gateway.absence import Absence
 from gateway.arrangement import Arranged, Arrangement, Moved, Shift, Turn
 from gateway.model import (
     Change,
+    Decision,
     Device,
     DeviceKey,
     Folder,
@@ -386,3 +387,13 @@ class IOverrides(Interface):
 
     def override(user: str, device: str, override: Override | None) -> Deferred[None]:
         """Set one durably, or take it away; C{device} is empty for the whole user."""
+
+
+class IDecisions(Interface):
+    """What commands have decided of devices."""
+
+    def decisions() -> Deferred[list[Decision]]:
+        """All of them, sorted by user and device."""
+
+    def decide(key: DeviceKey, decision: Decision | None) -> Deferred[None]:
+        """Write one down durably, in place of an older one, or take it away. It outlives the partnership."""

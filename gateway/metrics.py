@@ -44,6 +44,8 @@ class Metrics:
     binds: Gauge = field(init=False)
     door: Counter = field(init=False)
     hops_lost: Counter = field(init=False)
+    kept_out: Counter = field(init=False)
+    recycled: Counter = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Register everything under the names that the reference lists."""
@@ -79,6 +81,12 @@ class Metrics:
         for kind in ("late", "lease", "limit", "operator"):
             self.alarms.labels(kind)
         self.hops_lost = Counter("pushgw_trace_lost", "Hops of the trace that could not be written", registry=to)
+        self.kept_out = Counter(
+            "pushgw_devices_kept_out", "Devices that were not let in, by what keeps them out", ["access"], registry=to
+        )
+        for access in ("quarantine", "block", "limit"):
+            self.kept_out.labels(access)
+        self.recycled = Counter("pushgw_devices_recycled", "Devices forgotten to make room for others", registry=to)
         self.submits = Counter("pushgw_submits", "Submits by SMPP, by result", ["operator", "result"], registry=to)
         self.throttled = Counter(
             "pushgw_throttled", "Answers that it was too much for the SMSC", ["operator"], registry=to

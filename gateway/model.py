@@ -377,6 +377,24 @@ class Wipe:
     acknowledged: int | None = None
 
 
+class Access(Enum):
+    """Whether a device may synchronise: in quarantine it waits for somebody to decide."""
+
+    ALLOW = "allow"
+    QUARANTINE = "quarantine"
+    BLOCK = "block"
+
+
+@frozen
+class Decision:
+    """What a command has decided of one device, over all rules; C{at} in seconds since the epoch."""
+
+    key: DeviceKey
+    access: Access
+    by: str
+    at: int
+
+
 @frozen
 class PolicyState:
     """[MS-ASPROV] 3.1.5.1: the policy keys of a partnership; a key is current if its hash is that of the policy.
@@ -398,7 +416,9 @@ class Device:
 
     C{heartbeat} and C{folders} are the AUTD state: the last accepted Ping parameters.
     C{information} is what the device said of itself ([MS-ASCMD] 2.2.3.45), C{recovery} the password that unlocks it
-    when its owner has forgotten the own one (2.2.3.46).
+    when its owner has forgotten the own one (2.2.3.46). C{admitted}: it was let in while new devices are, and stays in
+    whatever becomes of later ones; C{told} is the Access that its user was told of by mail, empty if there was nothing
+    to tell.
     """
 
     key: DeviceKey
@@ -414,4 +434,6 @@ class Device:
     information: Mapping[str, str] = field(factory=dict)
     policy: PolicyState = field(factory=PolicyState)
     wipe: Wipe | None = None
+    admitted: bool = False
+    told: str = ""
     recovery: str = field(default="", repr=False)

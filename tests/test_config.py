@@ -531,7 +531,7 @@ class GeneratedTests(ConfigTestCase):
         ):
             self.assertEqual(getattr(config, name), getattr(default, name))
         named = {dotted(path) for path in known(Config)}
-        examples = re.compile('"ann@example.org"|(?<=[.])(strict|phone1|field|examplenet)(?=[.])')
+        examples = re.compile('"ann@example.org"|(?<=[.])(strict|phone1|field|examplenet|old-androids)(?=[.])')
         self.assertEqual({examples.sub("NAME", key) for key in config.origins}, named)
 
     def test_examples(self) -> None:

@@ -58,6 +58,7 @@ class Control:
             "/wipe": self._wipe,
             "/cancel-wipe": self._cancel,
             "/forget": self._forget,
+            "/access": self._access,
             "/mode": self._mode,
             "/set-mode": self._set_mode,
             "/lines": self._lines,
@@ -113,6 +114,10 @@ class Control:
         given = _fields(request, "user", "device", "by")
         await self.orders.devices.forget(given["user"], given["device"], given["by"])
         return {}
+
+    async def _access(self, request: Request) -> Any:
+        given = _fields(request, "user", "device", "access", "by")
+        return await self.orders.entry.decide(given["user"], given["device"], given["access"], given["by"])
 
     async def _mode(self, request: Request) -> Any:
         given = _fields(request, "user")

@@ -61,7 +61,7 @@ def _checks(facts: Facts) -> list[Check]:
     live = facts.running
     checks: list[Check] = [_gateway, _clock, _store, _account, _mode]
     checks += [_source, _door, _certificate] if live else []
-    checks.append(_device)
+    checks += [_device] if facts.device is None else [_access, _device]
     if facts.device is not None:
         if facts.pushes:
             checks += [_folders, _parks] if live else [_folders]
@@ -228,6 +228,16 @@ def names_fit(name: str, names: Iterable[str]) -> bool:
         if labels == wanted or (labels[0] == "*" and len(labels) > 2 and labels[1:] == wanted[1:]):
             return True
     return False
+
+
+def _access(facts: Facts) -> Iterator[Finding]:
+    device = facts.device or {}
+    access, why = device.get("access", "allow"), device.get("access_from", "")
+    if access == "allow":
+        yield _good("access", f"it may synchronise ({why})" if why else "it may synchronise")
+        return
+    state = "is in quarantine" if access == "quarantine" else "is blocked"
+    yield _broken("access", f"it {state} ({why})", f"pushgw devices allow {facts.user} {device['device']}")
 
 
 def _device(facts: Facts) -> Iterator[Finding]:

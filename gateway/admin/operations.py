@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 from xml.sax.saxutils import escape
 
-from attrs import define, evolve
+from attrs import define, evolve, field
 from twisted.logger import Logger
 
+from gateway.admin.access import access_row
 from gateway.admin.errors import Unknown
 from gateway.admin.lines import Lines
 from gateway.admin.modes import mode_row
+from gateway.core.admission import Admission
 from gateway.core.policy import Policy
 from gateway.core.switchboard import Switchboard
 from gateway.interfaces import IDevices
@@ -33,7 +35,7 @@ def autd_state(device: Device) -> str:
 @define(eq=False)
 class Operations:
     """Listing, wiping and forgetting devices; C{board} is C{None} when no gateway runs, C{lines} where nothing is sent
-    by SMS."""
+    by SMS. C{admission} says which of them may synchronise."""
 
     log = Logger()
 
@@ -42,18 +44,20 @@ class Operations:
     now: Callable[[], int]
     board: Switchboard | None = None
     lines: Lines | None = None
+    admission: Admission = field(factory=Admission)
 
     async def list(self, user: str | None) -> list[dict[str, Any]]:
         """The devices of a user, or of all, as JSON values; times in seconds since the epoch.
 
-        A device that was registered and never seen is one of them.
+        A device that was registered, or of which was decided, and that was never seen is one of them.
         """
         found = {device.key: device for device in await self.devices.devices(user)}
         lines = await self.lines.list(user) if self.lines is not None else []
         registered = {DeviceKey(line["user"], line["device"]): line for line in lines}
+        decided = {key for key in self.admission.decisions if user in (None, key.user)}
         return [
             {**self._row(found.get(key) or Device(key)), "line": registered.get(key)}
-            for key in sorted({*found, *registered})
+            for key in sorted({*found, *registered, *decided})
         ]
 
     def _row(self, device: Device) -> dict[str, Any]:
@@ -80,6 +84,7 @@ class Operations:
             "last_ping": device.last_ping,
             "last_sync": device.last_sync,
             "provisioned": device.policy.key != 0,
+            **access_row(self.admission.verdict(device)),
             "information": dict(device.information),
             "wipe": None if device.wipe is None else _wipe_row(device.wipe),
         }

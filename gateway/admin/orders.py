@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from gateway.admin.access import Entry
 from gateway.admin.examination import Examination
 from gateway.admin.lines import Lines
 from gateway.admin.modes import Modes
@@ -13,9 +14,10 @@ from gateway.admin.records import Records
 
 @frozen
 class Orders:
-    """Devices, their modes, their registrations, what happened to them, and what ails them."""
+    """Devices, which of them come in, their modes, their registrations, what happened to them, and what ails them."""
 
     devices: Operations
+    entry: Entry
     modes: Modes
     lines: Lines
     records: Records

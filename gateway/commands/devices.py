@@ -12,7 +12,7 @@ import click
 
 from gateway.commands.options import config_option, read_config
 from gateway.commands.orders import order
-from gateway.commands.tables import ago, print_table
+from gateway.commands.tables import ago, clock, print_table
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
@@ -24,11 +24,13 @@ def _cells(row: dict[str, Any]) -> list[str]:
         row["device"],
         row["type"] or "-",
         row["version"] or "-",
+        row["access"] + ("*" if row["access_by"] else ""),
         row["mode"] + ("*" if row["mode_from"]["by"] else ""),
         _reached(row["line"]),
         parked,
         heartbeat,
         str(len(row["folders"])),
+        ago(row["first_seen"]),
         ago(row["last_ping"]),
         ago(row["last_sync"]) + wipe,
     ]
@@ -42,17 +44,37 @@ def _reached(line: dict[str, Any] | None) -> str:
     return f"{line['number'] or line['address']}{lapsed}"
 
 
-HEAD = ["USER", "DEVICE", "TYPE", "EAS", "MODE", "SMS", "PARKED", "HEARTBEAT", "FOLDERS", "LAST PING", "LAST SYNC"]
+HEAD = ["USER", "DEVICE", "TYPE", "EAS", "ACCESS", "MODE", "SMS", "PARKED", "HEARTBEAT", "FOLDERS"]
+HEAD += ["FIRST SEEN", "LAST PING", "LAST SYNC"]
 
 
-@click.command()
+class _Listing(click.Group):
+    """A group that lists when what follows is none of its commands."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the name of the command that lists before what belongs to it."""
+        first = args[0] if args else ""
+        if first not in self.commands and first not in ctx.help_option_names:
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Listing)
+def devices() -> None:
+    """List devices, and decide which of them may synchronise.
+
+    Without a command: list [USER [DEVICE]].
+    """
+
+
+@devices.command("list")
 @click.argument("user", required=False)
 @click.argument("device", required=False)
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--autd-state", is_flag=True, help="Print the device's Ping parameters as AutdState.xml.")
-def devices(user: str | None, device: str | None, file: Path, as_json: bool, autd_state: bool) -> None:
-    """List devices: mode, number, parked since, heartbeat, folders, last Ping, last sync, versions."""
+def list_devices(user: str | None, device: str | None, file: Path, as_json: bool, autd_state: bool) -> None:
+    """List devices: access, mode, number, parked since, heartbeat, folders, last Ping, last sync, versions."""
     config = read_config(file)
     if autd_state:
         if not user or not device:
@@ -68,10 +90,63 @@ def devices(user: str | None, device: str | None, file: Path, as_json: bool, aut
         click.echo(json.dumps(rows, indent=2))
     elif rows:
         print_table(HEAD, [_cells(row) for row in rows])
-        if any(row["mode_from"]["by"] for row in rows):
-            click.echo("* set by command: 'pushgw mode USER [DEVICE]' tells by whom, --default undoes it")
+        _notes(rows)
     else:
         click.echo("No devices yet: a device appears here after its first request.")
+
+
+def _notes(rows: list[dict[str, Any]]) -> None:
+    """What the stars in the table mean, and by whom which device was decided of."""
+    if any(row["mode_from"]["by"] for row in rows):
+        click.echo("* set by command: 'pushgw mode USER [DEVICE]' tells by whom, --default undoes it")
+    for row in rows:
+        if row["access"] != "allow" or row["access_by"]:
+            decided = f", {clock(row['access_at'])}" if row["access_at"] else ""
+            click.echo(f"{row['device']} of {row['user']}: {row['access']} ({row['access_from']}{decided})")
+
+
+def _decide(user: str, device: str, file: Path, access: str) -> None:
+    config, by = read_config(file), getpass.getuser()
+    fields = {"user": user, "device": device, "access": access, "by": by}
+    row = order(config, "access", lambda ops: ops.entry.decide(user, device, access, by), **fields)
+    unseen = "" if row["known"] else "; it has not come yet"
+    click.echo(f"{row['device']} of {row['user']}: {row['access']} ({row['access_from']}){unseen}")
+
+
+@devices.command()
+@click.argument("user")
+@click.argument("device")
+@config_option
+def allow(user: str, device: str, file: Path) -> None:
+    """Let DEVICE of USER synchronise, whatever the rules say."""
+    _decide(user, device, file, "allow")
+
+
+@devices.command()
+@click.argument("user")
+@click.argument("device")
+@config_option
+def block(user: str, device: str, file: Path) -> None:
+    """Keep DEVICE of USER out, at once."""
+    _decide(user, device, file, "block")
+
+
+@devices.command()
+@click.argument("user")
+@click.argument("device")
+@config_option
+def quarantine(user: str, device: str, file: Path) -> None:
+    """Keep DEVICE of USER out until it is decided."""
+    _decide(user, device, file, "quarantine")
+
+
+@devices.command()
+@click.argument("user")
+@click.argument("device")
+@config_option
+def reset(user: str, device: str, file: Path) -> None:
+    """Take back what was decided of DEVICE of USER: the rules hold again."""
+    _decide(user, device, file, "")
 
 
 @click.command()

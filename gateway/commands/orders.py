@@ -49,6 +49,7 @@ def order(config: Config, name: str, offline: Offline, /, **fields: str | None) 
 
 async def _alone(orders: Orders, offline: Offline) -> Any:
     await orders.modes.load()
+    await orders.entry.load()
     return await offline(orders)
 
 

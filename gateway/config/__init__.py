@@ -1,6 +1,7 @@
 """The configuration: one schema that drives the file, its errors, the sample, the reference and C{config show}."""
 
 from gateway.config.device_policy import Policy
+from gateway.config.devices import DeviceRule, Devices
 from gateway.config.listening import Admin, Data, Https, Smtp, TLSVersion
 from gateway.config.parse import ConfigError, load
 from gateway.config.people import Directory
@@ -34,6 +35,8 @@ __all__ = [
     "ConfigError",
     "Cred",
     "Data",
+    "DeviceRule",
+    "Devices",
     "DirectPush",
     "Directory",
     "Encoding",

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 import gateway.config.sending_rules as sending
 from gateway.config.device_policy import Policy
+from gateway.config.devices import DeviceRule
 from gateway.config.kinds import Broken, Wrong, quoted
 from gateway.config.pushing import NO_POLICY
 from gateway.config.schema import Config
@@ -28,6 +29,8 @@ def broken(config: Config) -> Iterator[Broken]:
     yield from _policy_names(config)
     for name, policy in config.provisioning.policies.items():
         yield from _policy(name, policy)
+    for name, rule in config.devices.rules.items():
+        yield from _device_rule(name, rule)
 
 
 def _modes(config: Config) -> Iterator[Broken]:
@@ -94,3 +97,14 @@ def _policy(name: str, policy: Policy) -> Iterator[Broken]:
                         "devices ignore it while DevicePasswordEnabled is not set", "Add DevicePasswordEnabled = true"
                     ),
                 )
+
+
+def _device_rule(name: str, rule: DeviceRule) -> Iterator[Broken]:
+    key = ("devices", "rules", name)
+    if rule.access is None:
+        yield (*key, "access"), Wrong("the rule does not say what becomes of the devices", 'Add access = "block"')
+    if not (rule.types or rule.agents or rule.users or rule.ids):
+        yield (
+            (*key, "types"),
+            Wrong("the rule does not say which devices it is about", "Add types, agents, users or ids"),
+        )

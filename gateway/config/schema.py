@@ -9,6 +9,7 @@ from pathlib import Path
 
 from attrs import Factory, field, frozen
 
+from gateway.config.devices import Devices
 from gateway.config.listening import Admin, Data, Https, Smtp
 from gateway.config.option import section, table
 from gateway.config.people import Directory
@@ -53,6 +54,7 @@ class Config:
     provisioning: Provisioning = section(
         Provisioning, "The policy that devices must apply before they may synchronise."
     )
+    devices: Devices = section(Devices, "Which devices may synchronise, and how many of a user.")
     limits: Limits = section(Limits, "What a device may send.")
     store: Store = section(Store, "The database.")
     ledger: Ledger = section(Ledger, "The record of what changed in each folder.")

@@ -53,10 +53,24 @@ class Partnerships:
                 break
             del self._known[oldest]
 
-    async def met(self, key: DeviceKey, now: int, kind: str, agent: str, version: str, pinged: bool = False) -> Device:
+    def at_hand(self, key: DeviceKey) -> Device | None:
+        """One partnership, if it is in memory."""
+        return self._known.get(key)
+
+    async def met(
+        self,
+        key: DeviceKey,
+        now: int,
+        kind: str,
+        agent: str,
+        version: str,
+        pinged: bool = False,
+        admitted: bool = False,
+    ) -> Device:
         """Note a request of a device with what it says of itself; one that is new is written at once.
 
         @param now: seconds since the epoch. @param agent: empty if it did not say. @param pinged: it is a Ping.
+        @param admitted: one that is new is let in for good.
         """
         known = await self.device(key)
         last_ping = now if pinged else known.last_ping if known is not None else 0
@@ -65,7 +79,7 @@ class Partnerships:
         else:
             # Thousands of phones say the same few words.
             device = evolve(
-                known or Device(key, first_seen=now),
+                known or Device(key, first_seen=now, admitted=admitted),
                 last_seen=now,
                 last_ping=last_ping,
                 type=intern(kind),

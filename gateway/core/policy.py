@@ -52,7 +52,8 @@ class Policy:
     What is given for a device comes before what is given for its user, that before its group and that before the
     C{default}; at the same scope a command comes before the configuration. C{groups} has for each member the name and
     the mode of its group; C{overrides} has an empty device for those of a whole user. Users and devices are in lower
-    case. Each question costs the same however many of them there are.
+    case. Each question costs the same however many of them there are. C{barred} says which devices may not synchronise
+    at all, whatever their mode: they are told of nothing.
     """
 
     default: Mode = Mode.DIRECT_PUSH
@@ -62,6 +63,7 @@ class Policy:
     groups: Mapping[str, tuple[str, Mode]] = field(factory=dict)
     devices: Mapping[DeviceKey, Mode] = field(factory=dict)
     overrides: Mapping[tuple[str, str], Override] = field(factory=dict)
+    barred: Callable[[DeviceKey], bool] = lambda key: False
 
     def mode(self, user: str, device: str = "") -> Mode:
         """The mode of a device, or of a user's devices for which nothing else is said."""
@@ -92,6 +94,8 @@ class Policy:
 
     def in_force(self, key: DeviceKey) -> Mode:
         """What the switches leave of a device's mode: with one mechanism off, C{both} and C{auto} are the other."""
+        if self.barred(key):
+            return Mode.OFF
         mode = self.mode(key.user, key.device)
         pushes, knocks = self.direct_push and mode in _PUSHES, self.sms and mode in _KNOCKS
         if pushes and knocks:

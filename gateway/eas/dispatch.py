@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from math import ceil
+from typing import Protocol
 
 from attrs import define, evolve, field, frozen
 from twisted.cred.error import UnauthorizedLogin
@@ -16,7 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from gateway.core.levels import Levels
-from gateway.core.partnerships import Partnerships
+from gateway.core.newcomers import Full
 from gateway.core.rate import Rate
 from gateway.eas import content, wbxml
 from gateway.eas.access import AccessLog, Entry
@@ -36,6 +37,8 @@ SERVER_VERSION = str(max(Version))
 RETRY_LATER = 60
 #: Commands whose requests may be parked.
 PARKED = frozenset({"Ping", "Sync"})
+#: The common status of a device that is one too many ([MS-ASCMD] 2.2.2).
+MAXIMUM_DEVICES = 177
 #: Characters of a User-Agent that are kept.
 LONGEST_AGENT = 256
 
@@ -65,6 +68,18 @@ class Reply:
     stream: Stream | None = None
 
 
+class Meeting(Protocol):
+    """Who notes that devices come, as L{gateway.core.partnerships.Partnerships.met} does."""
+
+    def met(
+        self, key: DeviceKey, now: int, kind: str, agent: str, version: str, pinged: bool = False
+    ) -> Awaitable[Device]:
+        """Note a request of a device with what it says of itself.
+
+        @raise Full: it is new, and there is no room for it.
+        """
+
+
 @define(eq=False)
 class Dispatcher:
     """Everything between HTTP and the commands.
@@ -79,7 +94,7 @@ class Dispatcher:
     clock: IReactorTime
     now: Callable[[], int]
     authenticator: IAuthenticator
-    partnerships: Partnerships
+    partnerships: Meeting
     commands: Mapping[str, Command]
     gate: Callable[[Call, Device], None]
     levels: Levels
@@ -187,9 +202,12 @@ class Dispatcher:
             address=arrival.address,
             multipart=head.multipart,
         )
-        device = await self.partnerships.met(
-            call.device, self.now(), call.device_type, agent, str(call.version), call.command == "Ping"
-        )
+        try:
+            device = await self.partnerships.met(
+                call.device, self.now(), call.device_type, agent, str(call.version), call.command == "Ping"
+            )
+        except Full as full:
+            raise Refused(MAXIMUM_DEVICES, str(full)) from full
         self.came(call.device, call.command)
         self.gate(call, device)
         body = content.read(arrival.body, head, arrival.header, self.limits)

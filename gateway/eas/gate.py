@@ -1,4 +1,5 @@
-"""The gate: which requests have to wait until the device is provisioned, or wiped ([MS-ASPROV] 3.1.5.1)."""
+"""The gate: which devices may not come in, and which requests have to wait until the device is provisioned, or wiped
+([MS-ASCMD] 2.2.2, [MS-ASPROV] 3.1.5.1)."""
 
 from __future__ import annotations
 
@@ -6,18 +7,22 @@ from collections.abc import Callable
 
 from attrs import define
 
+from gateway.core.admission import Ground, Verdict
 from gateway.eas.call import Call, Refused, Version
 from gateway.eas.policydoc import Policy, satisfiable
-from gateway.model import Device, PolicyState
+from gateway.model import Access, Device, PolicyState
 
 WIPE, NOT_FULLY, LEGACY, UNPROVISIONED, REFRESH, INVALID, EXTERNAL = 140, 139, 141, 142, 143, 144, 145
-DISABLED = 126
+DISABLED, BLOCKED, DENIED = 126, 129, 130
 
 APPLIED, PARTLY, NOT_APPLIED, MANAGED = 1, 2, 3, 4
 """What a device says of the policy that it was given ([MS-ASPROV] 2.2.2.54.1)."""
 
 EXEMPT = frozenset({"Provision", "Ping", "OPTIONS"})
 """Commands that are not judged by their policy key: Provision must work without one, a Ping does not send it."""
+
+WAITING = frozenset({"Provision", "Settings"})
+"""What a device may do that is in quarantine: apply the policy, and say what it is."""
 
 
 @define(eq=False)
@@ -47,21 +52,30 @@ class Rules:
         return self.allow_non_provisionable or satisfiable(policy, version)
 
 
+def everybody(device: Device) -> Verdict:
+    """All devices may come in."""
+    return Verdict(Access.ALLOW, Ground.NEW)
+
+
 @define(eq=False)
 class Gate:
-    """Lets requests pass, or refuses them with the common status that makes the device provision.
+    """Lets requests pass, or refuses them with the common status that says why, or that makes the device provision.
 
-    C{now} is wall-clock time in seconds.
+    C{now} is wall-clock time in seconds; C{verdict} says which devices may come in.
     """
 
     rules: Rules
     now: Callable[[], int]
+    verdict: Callable[[Device], Verdict] = everybody
 
     def check(self, call: Call, device: Device) -> None:
-        """Judge a request by the policy key that it came with.
+        """Judge a request by the device that it is of, and by the policy key that it came with.
 
-        @raise Refused: 126 and 139 to 145 ([MS-ASCMD] 2.2.2), a pending wipe before everything else.
+        @raise Refused: 126, 129, 130 and 139 to 145 ([MS-ASCMD] 2.2.2), a pending wipe before everything else: who may
+            not come in may still come for that.
         """
+        if device.wipe is None:
+            self._admit(call, self.verdict(device))
         if call.command in EXEMPT:
             return
         if device.wipe is not None:
@@ -79,9 +93,20 @@ class Gate:
         if status is not None:
             raise Refused(status, "the policy key is not current")
 
+    def _admit(self, call: Call, verdict: Verdict) -> None:
+        if verdict.admits:
+            return
+        if verdict.access is Access.QUARANTINE:
+            if call.command not in WAITING:
+                raise Refused(DENIED, f"the device is in quarantine ({verdict})")
+            return
+        if verdict.of_user:
+            raise Refused(DISABLED, f"the user has no access ({verdict})")
+        raise Refused(BLOCKED, f"the device is blocked ({verdict})")
+
     def stands(self, device: Device) -> bool:
         """Whether a device may be parked: a Ping comes without its key, so what is on record decides."""
-        if device.wipe is not None:
+        if device.wipe is not None or not self.verdict(device).admits:
             return False
         policy = self.rules.policy_for(device.key.user)
         if policy is None:

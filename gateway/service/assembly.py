@@ -8,6 +8,7 @@ from typing import Any
 
 import gateway.service.settings as settings
 from gateway.config import Config
+from gateway.core.admission import Admission
 from gateway.core.berths import Berths
 from gateway.core.cuts import Cuts
 from gateway.core.heartbeat import HeartbeatWindow
@@ -42,6 +43,7 @@ from gateway.eas.sync import Sync
 from gateway.mail.returns import Returns
 from gateway.metrics import Metrics
 from gateway.model import DeviceKey
+from gateway.service.admitting import Doorkeeper, admission_terms, envelope
 from gateway.service.examining import make_live, note_cut
 from gateway.service.knocking import make_knocking
 from gateway.service.mail import host_name, make_doors, make_post
@@ -116,7 +118,12 @@ def assemble(config: Config, reactor: Any) -> Parts:
     partnerships = Partnerships(store)
     rules = Rules()
     settings.apply_rules(rules, config)
-    gate = Gate(rules, wall_clock)
+    admission = Admission(admission_terms(config))
+    policy.barred = admission.barred
+    doorkeeper = Doorkeeper(
+        admission, partnerships, source, metrics, wall_clock, envelope(config), knocking.waker.dropped
+    )
+    gate = Gate(rules, wall_clock, admission.verdict)
     limits, _ = settings.parking_limits(config)
     parking = Parking(
         clock=reactor,
@@ -141,7 +148,7 @@ def assemble(config: Config, reactor: Any) -> Parts:
         clock=reactor,
         now=wall_clock,
         authenticator=authenticator,
-        partnerships=partnerships,
+        partnerships=doorkeeper.newcomers,
         commands=commands,
         gate=gate.check,
         levels=parking.levels,
@@ -213,9 +220,9 @@ def assemble(config: Config, reactor: Any) -> Parts:
     )
     proxies = TrustedProxies(https.trusted_proxies)
     root = Root(ActiveSync(dispatcher, proxies))
-    orders = make_orders(config, store, partnerships, policy, accounts, wall_clock, board)
+    orders = make_orders(config, store, partnerships, policy, accounts, wall_clock, board, admission)
     orders.lines.registered, orders.lines.dropped = knocking.waker.registered, knocking.waker.dropped
-    orders.modes.changed = knocking.modes_changed
+    orders.modes.changed = orders.entry.changed = knocking.modes_changed
     orders.examination.live = make_live(authenticator.throttle, source, parking.window, cuts, knocking.senders)
     return Parts(
         config=config,
@@ -244,4 +251,5 @@ def assemble(config: Config, reactor: Any) -> Parts:
         orders=orders,
         post=make_post(config, accounts, source, reactor, context, doors),
         knocking=knocking,
+        doorkeeper=doorkeeper,
     )

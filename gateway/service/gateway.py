@@ -83,6 +83,7 @@ class GatewayService(Service):
         parts.addresses.look()
         reloading.check_heartbeats(self.config)
         await parts.orders.modes.load()
+        await parts.orders.entry.load()
         self._gauges(parts)
         # Before the first survey, which may take a while: a signal that nobody takes ends the process.
         signal.signal(signal.SIGHUP, self._hangup)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from gateway.admin.access import Entry
 from gateway.admin.examination import Examination, ExaminationTerms
 from gateway.admin.lines import Lines, LineTerms
 from gateway.admin.modes import Modes
@@ -12,9 +13,11 @@ from gateway.admin.operations import Operations
 from gateway.admin.orders import Orders
 from gateway.admin.records import Records
 from gateway.config import Config
+from gateway.core.admission import Admission
 from gateway.core.policy import Policy
 from gateway.core.switchboard import Switchboard
 from gateway.interfaces import IAccounts, IDevices
+from gateway.service.admitting import admission_terms
 from gateway.service.waking import DAY, trigger_route
 from gateway.store import Store
 
@@ -44,12 +47,16 @@ def make_orders(
     accounts: IAccounts,
     now: Callable[[], int],
     board: Switchboard | None = None,
+    admission: Admission | None = None,
 ) -> Orders:
-    """Orders on a store; C{board} is that of the running gateway, C{devices} what it knows of partnerships."""
+    """Orders on a store; C{board} and C{admission} are those of the running gateway, C{devices} what it knows of
+    partnerships."""
+    admission = admission or Admission(admission_terms(config))
     lines = Lines(store.triggers, accounts, line_terms(config), now)
-    operations = Operations(devices, policy, now, board, lines)
+    operations = Operations(devices, policy, now, board, lines, admission)
     return Orders(
         operations,
+        Entry(store.decisions, devices, admission, accounts, now, board),
         Modes(store.overrides, store.triggers, devices, policy, accounts, now, board, config.sends_sms),
         lines,
         Records(store.trace, store.outbox),

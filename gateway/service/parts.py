@@ -33,6 +33,7 @@ from gateway.eas.sync import Sync
 from gateway.interfaces import IReporter
 from gateway.metrics import Metrics
 from gateway.model import Change
+from gateway.service.admitting import Doorkeeper
 from gateway.service.knocking import Knocking
 from gateway.sources.maildir import MaildirSource
 from gateway.sources.smtpin import Post
@@ -100,6 +101,7 @@ class Parts:
     orders: Orders
     post: Post
     knocking: Knocking
+    doorkeeper: Doorkeeper
 
 
 @implementer(IReporter)

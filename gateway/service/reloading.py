@@ -9,7 +9,7 @@ from typing import Any
 from twisted.logger import Logger
 
 import gateway.service.settings as settings
-from gateway.config import Auto, Config, Operator, Relay, Sms, Trace, WakeDefaults, WakeExceptions
+from gateway.config import Auto, Config, DeviceRule, Devices, Operator, Relay, Sms, Trace, WakeDefaults, WakeExceptions
 from gateway.config.option import options
 from gateway.cred.accounts import load_accounts
 from gateway.service.mail import apply_smtp
@@ -139,6 +139,11 @@ def _policies(parts: Parts, config: Config) -> None:
             parts.board.recall_claims([c for c in parts.board.claims() if c.device.user == user], "policy")
 
 
+def _devices(parts: Parts, config: Config) -> None:
+    """Parked requests of devices that may not synchronise any more now end."""
+    parts.doorkeeper.apply(config, parts.board)
+
+
 def _section(name: str, put_in_force: Apply, *options: str) -> dict[str, Apply]:
     return {f"{name}.{option}": put_in_force for option in options}
 
@@ -189,6 +194,8 @@ APPLIED: Mapping[str, Apply] = MappingProxyType(
         **_section("users.NAME", _policies, "provisioning"),
         **_section("provisioning", _policies, "policy", "refresh_hours", "allow_non_provisionable", "exceptions"),
         "provisioning.policies.NAME": _policies,
+        **_section("devices", _devices, *_names(Devices)),
+        **_section("devices.rules.NAME", _devices, *_names(DeviceRule)),
         **_section("ledger", _nothing, "keep"),
     }
 )

@@ -46,3 +46,13 @@ def dump_wipe(wipe: Wipe | None) -> Json | None:
 def load_wipe(plain: Json | None) -> Wipe | None:
     """The reverse of L{dump_wipe}."""
     return Wipe(**{**plain, "state": WipeState(plain["state"])}) if plain else None
+
+
+def dump_admission(admitted: bool, told: str) -> Json:
+    """Whether a device was let in, and what its user was told."""
+    return {"admitted": admitted, "told": told}
+
+
+def load_admission(plain: Json | None) -> tuple[bool, str]:
+    """The reverse of L{dump_admission}; devices from before there was one have long been let in."""
+    return (True, "") if plain is None else (plain["admitted"], plain["told"])

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from gateway.model import Device, DeviceKey
-from gateway.store.codec import dump_policy, dump_wipe, load_policy, load_wipe
+from gateway.store.codec import dump_admission, dump_policy, dump_wipe, load_admission, load_policy, load_wipe
 from gateway.store.keys import enrol_devices
 from gateway.store.rows import storable
 from gateway.store.schema import collection, folder, sync_key
@@ -78,10 +78,12 @@ def _columns(device: Device) -> dict[str, Any]:
         "policy": dump_policy(device.policy),
         "wipe": dump_wipe(device.wipe),
         "recovery": storable(device.recovery) or None,
+        "admission": dump_admission(device.admitted, device.told),
     }
 
 
 def _device(row: Row[Any]) -> Device:
+    admitted, told = load_admission(row.admission)
     return Device(
         key=DeviceKey(row.user, row.name),
         type=row.type,
@@ -97,4 +99,6 @@ def _device(row: Row[Any]) -> Device:
         policy=load_policy(row.policy),
         wipe=load_wipe(row.wipe),
         recovery=row.recovery or "",
+        admitted=admitted,
+        told=told,
     )

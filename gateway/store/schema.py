@@ -128,8 +128,20 @@ device = Table(
     Column("policy", Json),
     Column("wipe", Json),
     Column("recovery", Text),
+    Column("admission", Json),
     UniqueConstraint("user", "name"),
     sqlite_autoincrement=True,
+)
+
+# Devices by their names: a decision outlives the partnership, and may be there before it.
+device_access = Table(
+    "device_access",
+    metadata,
+    Column("user", Text, primary_key=True),
+    Column("device", Text, primary_key=True),
+    Column("access", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", Big, nullable=False),
 )
 
 # What a device and a folder have with each other: the counter of the last key made, which never goes back.

@@ -43,6 +43,7 @@ from gateway.model import (
 from gateway.store.absences import Absences
 from gateway.store.awareness import Awareness
 from gateway.store.database import Database, Run, make_engine
+from gateway.store.decisions import Decisions
 from gateway.store.keys import key_counter
 from gateway.store.lines import drop_line
 from gateway.store.migrate import migrate
@@ -87,8 +88,8 @@ def open_store(url: str | URL, run: Run, seconds: Callable[[], float] = time.tim
 @define(eq=False)
 class Store:
     """One database as L{ILedger} and L{IDevices}; its parts are an L{gateway.interfaces.ITriggers},
-    L{gateway.interfaces.IOutbox}, L{gateway.interfaces.ITrace}, L{gateway.interfaces.IOverrides} and
-    L{gateway.interfaces.IAbsences}.
+    L{gateway.interfaces.IOutbox}, L{gateway.interfaces.ITrace}, L{gateway.interfaces.IOverrides},
+    L{gateway.interfaces.IAbsences} and L{gateway.interfaces.IDecisions}.
 
     C{seconds} is wall clock; it dates what is removed, and tells which stored times are of a wrong clock.
     """
@@ -100,6 +101,7 @@ class Store:
     outbox: Outbox = field(init=False)
     trace: Trace = field(init=False)
     overrides: Overrides = field(init=False)
+    decisions: Decisions = field(init=False)
     absences: Absences = field(init=False)
     _given: given.Given = field(factory=given.Given, init=False)
     _aware: Awareness = field(factory=Awareness, init=False)
@@ -112,6 +114,7 @@ class Store:
         self.outbox = Outbox(self.database, self.seconds)
         self.trace = Trace(self.database, self.seconds)
         self.overrides = Overrides(self.database)
+        self.decisions = Decisions(self.database)
         self.absences = Absences(self.database)
 
     @property

@@ -92,8 +92,19 @@ class DoctorTests(SynchronousTestCase):
         """Without a gateway that is what to mend first; what the store knows is told all the same."""
         self.assertBroken("gateway", "no gateway", running=False)
         hops = [finding.hop for finding in examine(evolve(WELL, running=False))]
-        stored = ["clock", "store", "credentials", "mode", "device", "watched folders", "line", "delivery"]
+        stored = ["clock", "store", "credentials", "mode", "access", "device", "watched folders", "line", "delivery"]
         self.assertEqual(hops, ["gateway", *stored])
+
+    def test_keptOut(self) -> None:
+        """A device that may not synchronise is named before all that follows from it, with who says so and the
+        command that lets it in."""
+        seen = {**SEEN, "device": "phone1", "last_sync": 0, "access_from": "devices.new"}
+        self.assertBroken("access", "quarantine (devices.new)", device={**seen, "access": "quarantine"})
+        blocked = {**seen, "access": "block", "access_from": "decided by root"}
+        self.assertBroken("access", "blocked (decided by root)", device=blocked)
+        found = ill(device=blocked)
+        assert found is not None
+        self.assertEqual(found.remedy, "pushgw devices allow ann phone1")
 
     def test_storeUnreadable(self) -> None:
         """Of a store that does not answer nothing more is said than that."""
