@@ -15,8 +15,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import Interface, implementer
 
+from gateway.sms.bind import Bind, Parting
 from gateway.sms.pdu import Pdu
-from gateway.sms.session import Bind, ISessionUser, Parting, Session
+from gateway.sms.session import ISessionUser, Session
 from gateway.sms.settings import Binding, OperatorSettings
 from gateway.sms.status import Remedy, action
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Mapping
-from enum import Enum
 from typing import Any, Final
 
-from attrs import define, field, frozen
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime, ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
@@ -16,6 +14,7 @@ from twisted.python.failure import Failure
 from zope.interface import Interface
 
 from gateway.sms import status
+from gateway.sms.bind import Bind, Parting, State
 from gateway.sms.pdu import (
     CODES,
     CONGESTION_STATE,
@@ -31,6 +30,7 @@ from gateway.sms.pdu import (
     raw,
     refusal,
 )
+from gateway.sms.requests import Answered, Request, Requests
 from gateway.sms.settings import Timing
 
 MOST_UNANSWERED: Final = 5000
@@ -39,61 +39,10 @@ MOST_UNANSWERED: Final = 5000
 _MESSAGES = ("deliver_sm", "data_sm")
 _UNANSWERED = ("alert_notification", "outbind")
 
-Answered = Callable[[Pdu | None], None]
-
 
 def worth_saying(count: int) -> bool:
     """Whether the so many-th of the same goes into the log: the first, the tenth, the hundredth..."""
     return str(count).strip("0") == "1"
-
-
-class State(Enum):
-    """Where a session is. LEAVING: one side has taken its leave, nothing is submitted any more."""
-
-    OPEN = "open"
-    BOUND = "bound"
-    LEAVING = "leaving"
-    CLOSED = "closed"
-
-
-class Parting(Enum):
-    """Why a session is over."""
-
-    LOST = "the connection was lost"
-    UNBOUND = "the SMSC has unbound"
-    LEFT = "unbound"
-    REFUSED = "the SMSC refused the bind"
-    MUTE = "the SMSC did not answer"
-    DEAD = "the SMSC gave no sign"
-    GARBLED = "the SMSC sent what is no PDU"
-    UNFIT = "the SMSC took the bind for none"
-
-
-@frozen
-class Bind:
-    """What a bind says. C{command} is C{bind_transceiver}, C{bind_transmitter} or C{bind_receiver}."""
-
-    command: str
-    system_id: str
-    password: str = field(repr=False)
-    system_type: str = ""
-    interface_version: int = 0x34
-    address_range: str = ""
-
-    @property
-    def transmits(self) -> bool:
-        """Whether messages can be submitted."""
-        return self.command != "bind_receiver"
-
-    def fields(self) -> dict[str, Value]:
-        """The fields of the PDU."""
-        return {
-            "system_id": self.system_id,
-            "password": self.password,
-            "system_type": self.system_type,
-            "interface_version": self.interface_version,
-            "address_range": self.address_range,
-        }
 
 
 class ISessionUser(Interface):
@@ -110,16 +59,6 @@ class ISessionUser(Interface):
 
     def ended(session: Session) -> None:
         """It is over, see L{Session.parting}; every submit without an answer was told so before."""
-
-
-@define
-class _Request:
-    """A request that waits for its answer."""
-
-    expected: str
-    sent: float
-    deadline: float
-    answered: Answered
 
 
 class Session(Protocol):
@@ -149,8 +88,7 @@ class Session(Protocol):
         self._window = window
         self._proven = False
         self._frames = Frames()
-        self._sequence = 0
-        self._requests: dict[int, _Request] = {}
+        self._requests = Requests()
         self._submits = 0
         self._unanswered = 0
         self._paused = False
@@ -221,9 +159,8 @@ class Session(Protocol):
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-        requests, self._requests = list(self._requests.values()), {}
-        for request in requests:
-            self._tell(request, None)
+        for request in self._requests.all():
+            self._tell(request)
         self._user.ended(self)
         self._has_left()
 
@@ -306,8 +243,7 @@ class Session(Protocol):
         if self._paused and self._unanswered <= MOST_UNANSWERED // 2 and self.state is not State.CLOSED:
             self._paused = False
             self._heard = now = self._clock.seconds()
-            for request in self._requests.values():
-                request.deadline = max(request.deadline, now + self._timing.response)
+            self._requests.extend(now + self._timing.response)
             self.transport.resumeProducing()
             self._ring_by(self._heard + self._timing.silence)
 
@@ -334,10 +270,10 @@ class Session(Protocol):
         self._send(command, lambda sequence: build(Pdu(command, 0, sequence, fields)), patience, answered)
 
     def _send(self, command: str, make: Callable[[int], bytes], patience: float, answered: Answered) -> None:
-        self._sequence = self._sequence % LAST_SEQUENCE + 1
-        octets = make(self._sequence)
+        sequence = self._requests.next()
+        octets = make(sequence)
         now = self._clock.seconds()
-        self._requests[self._sequence] = _Request(f"{command}_resp", now, now + patience, answered)
+        self._requests.add(sequence, command, now, patience, answered)
         self._write(octets)
         self._ring_by(now + patience)
 
@@ -368,11 +304,10 @@ class Session(Protocol):
             )
 
     def _response(self, pdu: Pdu) -> None:
-        request = self._requests.get(pdu.sequence)
-        if request is None or pdu.command not in (request.expected, "generic_nack"):
+        request = self._requests.answer(pdu)
+        if request is None:
             self._say_odd("that answers nothing", pdu)
             return
-        del self._requests[pdu.sequence]
         if pdu.tlvs:
             congestion = pdu.tlv_number(CONGESTION_STATE)
             if congestion is not None:
@@ -419,9 +354,10 @@ class Session(Protocol):
         self._has_left()
         self.close(Parting.LEFT)
 
-    def _tell(self, request: _Request, answer: Pdu | None) -> None:
+    def _tell(self, request: Request) -> None:
+        """Tell that there is no answer."""
         try:
-            request.answered(answer)
+            request.answered(None)
         except Exception:
             self.log.failure("{name}: the end of a request could not be dealt with", name=self.name)
 
@@ -436,14 +372,16 @@ class Session(Protocol):
         self._alarm = self._clock.callLater(max(0.0, due - self._clock.seconds()), self._look)
 
     def _first_due(self) -> float:
-        due = [] if self._paused else [request.deadline for request in self._requests.values()]
-        if not self._paused and not self._enquiring():
+        due = [self._clock.seconds() + self._timing.silence]
+        if not self._paused:
+            due.append(self._requests.first_deadline())
+        if not self._paused and not self._requests.asks("enquire_link"):
             due.append(self._heard + self._timing.silence)
         if self._partial_since is not None:
             due.append(self._partial_since + self._timing.partial)
         if self._linger_until is not None:
             due.append(self._linger_until)
-        return min(due, default=self._clock.seconds() + self._timing.silence)
+        return min(due)
 
     def _look(self) -> None:
         self._alarm = None
@@ -460,15 +398,12 @@ class Session(Protocol):
         self._give_up(now)
         if self._over():
             return
-        if not self._paused and now >= self._heard + self._timing.silence and not self._enquiring():
+        if not self._paused and now >= self._heard + self._timing.silence and not self._requests.asks("enquire_link"):
             self._request("enquire_link", {}, self._timing.silence, self._sign_given)
         self._ring_by(self._first_due())
 
     def _over(self) -> bool:
         return self.state is State.CLOSED
-
-    def _enquiring(self) -> bool:
-        return any(request.expected == "enquire_link_resp" for request in self._requests.values())
 
     def _sign_given(self, answer: Pdu | None) -> None:
         """An answer to enquire_link needs nothing; L{_give_up} deals with the lack of one."""
@@ -477,19 +412,16 @@ class Session(Protocol):
         """Deal with the requests whose time has run out; what nobody reads cannot be late."""
         if self._paused:
             return
-        late = [number for number, request in self._requests.items() if now >= request.deadline]
-        for number in late:
-            request = self._requests.pop(number, None)
-            if request is not None:
-                self._tell(request, None)
-                self._unanswered_request(request)
+        for request in self._requests.late(now):
+            self._tell(request)
+            self._unanswered_request(request)
 
-    def _unanswered_request(self, request: _Request) -> None:
-        if request.expected == "submit_sm_resp":
+    def _unanswered_request(self, request: Request) -> None:
+        if request.command == "submit_sm":
             if self._submit_answered <= request.sent:
                 self.close(Parting.MUTE, "no submit was answered")
-        elif request.expected == "enquire_link_resp":
+        elif request.command == "enquire_link":
             if self._heard <= request.sent:
                 self.close(Parting.DEAD, "enquire_link was not answered")
-        elif request.expected != "unbind_resp":
+        elif request.command != "unbind":
             self.close(Parting.MUTE, "the bind was not answered")

@@ -12,11 +12,12 @@ from attrs import define, field
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from gateway.sms.bind import Parting
 from gateway.sms.meters import Meters
 from gateway.sms.operator import Operator
 from gateway.sms.pdu import BadField, Pdu
 from gateway.sms.receipts import MessageIds
-from gateway.sms.session import Parting, Session
+from gateway.sms.session import Session
 from gateway.sms.settings import OperatorSettings
 from gateway.sms.status import RTHROTTLED, Remedy, action
 from gateway.sms.submit import Submits, destination, masked

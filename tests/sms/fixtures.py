@@ -9,8 +9,9 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from gateway.sms.bind import Bind
 from gateway.sms.pdu import Frames, Pdu, Value, build, parse, raw, response
-from gateway.sms.session import Bind, ISessionUser, Session
+from gateway.sms.session import ISessionUser, Session
 from gateway.sms.settings import Timing
 
 BIND = Bind("bind_transceiver", "sys", "secret")
