@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from enum import Enum
 
-from attrs import frozen
+from attrs import field, frozen
 
-from gateway.model import Change, DeviceKey, Intent
+from gateway.arrangement import Moved
+from gateway.model import DeviceKey
 from gateway.trigger import Letter
 
 
@@ -50,9 +51,7 @@ class Reception(Enum):
 
 @frozen
 class Posted:
-    """What the store says of a posting; C{intents}, C{changes} and C{spans} of its mark as of L{Moved}."""
+    """What the store says of a posting; C{moved} is what its mark has changed."""
 
     reception: Reception
-    intents: tuple[Intent, ...] = ()
-    changes: tuple[Change, ...] = ()
-    spans: tuple[tuple[int, int, int], ...] = ()
+    moved: Moved = field(factory=Moved)

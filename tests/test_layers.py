@@ -20,7 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "trigger": {"model"},
     "arrangement": {"model"},
     "absence": set(),
-    "posting": {"model", "trigger"},
+    "posting": {"model", "trigger", "arrangement"},
     "interfaces": LEAVES,
     "core": LEAVES | {"interfaces"},
     "convert": LEAVES,

@@ -85,6 +85,17 @@ class Moving:
 
         return await self._begun(own, self._in_turn(own.device.user, move))
 
+    async def doing(self, own: Own, work: Callable[[], Awaitable[tuple[T, Moved]]]) -> T:
+        """Have something done that changes mails of the device's user too; what it gives beside that. Fails as it
+        does."""
+
+        async def do() -> T:
+            found, moved = await work()
+            await self._make_true(own, moved)
+            return found
+
+        return await self._begun(own, self._in_turn(own.device.user, do))
+
     async def clear(self, own: Own | None, folder: Folder) -> int:
         """Remove what is in a folder now, for good; how many mails that were. Without C{own} the device that has
         asked for it is woken as all others are.

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from gateway.arrangement import Moved
 from gateway.interfaces import IPostings
 from gateway.model import Change, IntentKind
 from gateway.posting import Mark, Posted, Posting, Reception
@@ -95,12 +96,9 @@ def _marked(connection: Connection, user: str, posting: Posting) -> Posted:
     write_changes(connection, [_changed(row, mark, number, int(posting.now))])
     wish = {"kind": IntentKind.FLAGS.value, "user": user, "folder": here.id, "path": here.path, "name": row.name}
     wishes = [] if mark.letter in row.state else [{**NOTHING, **wish, "letters_set": mark.letter}]
-    return Posted(
-        Reception.TAKEN,
-        write_intents(connection, wishes),
-        (Change(here.id, number),),
-        ((here.id, number, number),),
-    )
+    intents = write_intents(connection, wishes)
+    spans = ((here.id, number, number),)
+    return Posted(Reception.TAKEN, Moved((), intents, (Change(here.id, number),), spans))
 
 
 def _changed(row: Row[Any], mark: Mark, number: int, now: int) -> dict[str, Any]:

@@ -83,7 +83,7 @@ class PostingsContract(StoreCase):
 
     def test_mark(self) -> None:
         """The original is marked in the same transaction; its file is to follow."""
-        posted = self.post(mark=Mark(self.id, "R", 1))
+        posted = self.post(mark=Mark(self.id, "R", 1)).moved
         self.assertEqual(posted.intents, (Intent(posted.intents[0].id, "ann", IntentKind.FLAGS, "", "m1", add="R"),))
         number = self.item().number
         self.assertEqual((posted.changes[0].version, posted.spans), (number, ((self.inbox, number, number),)))
@@ -92,7 +92,7 @@ class PostingsContract(StoreCase):
     def test_markTwice(self) -> None:
         """One that has the letter gets the newer verb, and its file is left alone."""
         self.post(mark=Mark(self.id, "R", 1))
-        posted = self.post(name="c:2", now=NOW + 7, mark=Mark(self.id, "R", 2))
+        posted = self.post(name="c:2", now=NOW + 7, mark=Mark(self.id, "R", 2)).moved
         self.assertEqual((posted.intents, len(posted.changes)), ((), 1))
         self.assertEqual(dict(self.item().extra), {"verb": [2, NOW + 7]})
 
