@@ -10,6 +10,7 @@ from zope.interface import Interface
 
 from gateway.absence import Absence
 from gateway.arrangement import Arranged, Arrangement, Moved, Shift, Turn
+from gateway.index import Document, Matches, Portion, Sought
 from gateway.model import (
     Change,
     Decision,
@@ -61,6 +62,10 @@ class Protected(Exception):
 
 class Impossible(Exception):
     """The source cannot hold a folder of that name at that place."""
+
+
+class TooSlow(Exception):
+    """A search took longer than is waited for; asking for something else may help."""
 
 
 class ILedger(Interface):
@@ -397,3 +402,23 @@ class IDecisions(Interface):
 
     def decide(key: DeviceKey, decision: Decision | None) -> Deferred[None]:
         """Write one down durably, in place of an older one, or take it away. It outlives the partnership."""
+
+
+class ISearchIndex(Interface):
+    """The words of the mails, by which they are found. It follows the ledger: what that has and this has not can be
+    asked at any time, so that nothing is lost whenever either is stopped."""
+
+    def behind(folders: Sequence[int] | None) -> Deferred[list[int]]:
+        """Those of the folders (C{None}: of all, also such as are gone) that have a L{portion}."""
+
+    def portion(folder: int, most: int) -> Deferred[Portion | None]:
+        """What is to be done next for a folder, with at most so many items to be put in; C{None}: nothing."""
+
+    def put(portion: Portion, documents: Sequence[Document]) -> Deferred[None]:
+        """A portion was done: write it down, in one transaction. To do so again changes nothing."""
+
+    def search(user: str, sought: Sought, offset: int, count: int) -> Deferred[Matches]:
+        """The mails of a user in which that is found, so many of them after so many others, the newest first.
+
+        Fails with L{TooSlow}.
+        """

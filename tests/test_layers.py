@@ -12,13 +12,14 @@ import gateway
 
 ROOT = Path(gateway.__file__).parent
 
-LEAVES = {"model", "element", "trigger", "arrangement", "posting", "absence"}
+LEAVES = {"model", "element", "trigger", "arrangement", "posting", "absence", "index"}
 MIDDLE = {"eas", "sources", "store", "cred", "admin", "metrics", "config", "mail", "sms", "tls"}
 ALLOWED: dict[str, set[str]] = {
     "model": set(),
     "element": set(),
     "trigger": {"model"},
     "arrangement": {"model"},
+    "index": {"model"},
     "absence": set(),
     "posting": {"model", "trigger", "arrangement"},
     "interfaces": LEAVES,

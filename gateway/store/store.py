@@ -48,11 +48,12 @@ from gateway.store.keys import key_counter
 from gateway.store.lines import drop_line
 from gateway.store.migrate import migrate
 from gateway.store.overrides import Overrides
+from gateway.store.postings import Postings
 from gateway.store.rows import chunks, item_of, live, possible
 from gateway.store.schema import folder as folder_table
-from gateway.store.postings import Postings
 from gateway.store.schema import item as item_table
 from gateway.store.schema import meta
+from gateway.store.searching import SearchIndex
 from gateway.store.sending import Outbox
 from gateway.store.trace import Trace
 from gateway.store.triggers import Triggers
@@ -89,7 +90,8 @@ def open_store(url: str | URL, run: Run, seconds: Callable[[], float] = time.tim
 class Store:
     """One database as L{ILedger} and L{IDevices}; its parts are an L{gateway.interfaces.ITriggers},
     L{gateway.interfaces.IOutbox}, L{gateway.interfaces.ITrace}, L{gateway.interfaces.IOverrides},
-    L{gateway.interfaces.IAbsences} and L{gateway.interfaces.IDecisions}.
+    L{gateway.interfaces.IPostings}, L{gateway.interfaces.IAbsences}, L{gateway.interfaces.IDecisions} and
+    L{gateway.interfaces.ISearchIndex}.
 
     C{seconds} is wall clock; it dates what is removed, and tells which stored times are of a wrong clock.
     """
@@ -101,12 +103,13 @@ class Store:
     outbox: Outbox = field(init=False)
     trace: Trace = field(init=False)
     overrides: Overrides = field(init=False)
+    index: SearchIndex = field(init=False)
     decisions: Decisions = field(init=False)
+    postings: Postings = field(init=False)
     absences: Absences = field(init=False)
     _given: given.Given = field(factory=given.Given, init=False)
     _aware: Awareness = field(factory=Awareness, init=False)
     _unstruck: set[int] = field(factory=set, init=False)
-    postings: Postings = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.epoch = self.database.reading(lambda connection: str(connection.execute(_EPOCH).scalar_one()))
@@ -114,14 +117,15 @@ class Store:
         self.outbox = Outbox(self.database, self.seconds)
         self.trace = Trace(self.database, self.seconds)
         self.overrides = Overrides(self.database)
+        self.index = SearchIndex(self.database)
         self.decisions = Decisions(self.database)
+        self.postings = Postings(self.database)
         self.absences = Absences(self.database)
 
     @property
     def _now(self) -> int:
         return int(self.seconds())
 
-        self.postings = Postings(self.database)
     def everything(self) -> Deferred[list[Folder]]:
         """See L{ILedger}."""
         return self.database.read(hierarchy.everything)

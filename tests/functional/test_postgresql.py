@@ -24,6 +24,7 @@ from tests.contract import (
     arranging,
     commands,
     compaction,
+    decisions,
     devices,
     health,
     hierarchy,
@@ -33,8 +34,9 @@ from tests.contract import (
     moving,
     outbox,
     overrides,
-    trace,
     postings,
+    searching,
+    trace,
     triggers,
     windows,
 )
@@ -115,6 +117,24 @@ class PostgreSQLCommandTests(OnPostgreSQL, commands.CommandContract):
     """Commands on PostgreSQL."""
 
 
+class PostgreSQLBacklogTests(OnPostgreSQL, searching.BacklogContract):
+    """What the index lacks on PostgreSQL."""
+
+
+class PostgreSQLSearchTests(OnPostgreSQL, searching.SearchContract):
+    """Searches on PostgreSQL."""
+
+    slow = 800
+
+
+class PostgreSQLCursorTests(OnPostgreSQL, searching.CursorContract):
+    """How far the index is on PostgreSQL."""
+
+
+class PostgreSQLDecisionTests(OnPostgreSQL, decisions.DecisionsContract):
+    """What was decided of devices on PostgreSQL."""
+
+
 class PostgreSQLLookTests(OnPostgreSQL, looks.LookContract):
     """Looks on PostgreSQL."""
 
@@ -191,15 +211,15 @@ class PostgreSQLOverrideTests(OnPostgreSQL, overrides.OverridesContract):
     """Modes set by command on PostgreSQL."""
 
 
+class PostgreSQLPostingTests(OnPostgreSQL, postings.PostingsContract):
+    """Mail that is handed over on PostgreSQL."""
+
+
 class PostgreSQLHistoryTests(SynchronousTestCase):
     """Random histories on PostgreSQL."""
 
     def test_histories(self) -> None:
         """Whatever happens, a look knows what a phone lacks, and in the end each has exactly its window."""
-class PostgreSQLPostingTests(OnPostgreSQL, postings.PostingsContract):
-    """Mail that is handed over on PostgreSQL."""
-
-
         for seed in range(500, 510):
             clock = [1_700_000_000]
             store = emptied(lambda clock=clock: clock[0])

@@ -12,6 +12,7 @@ from tests.contract import (
     arranging,
     commands,
     compaction,
+    decisions,
     devices,
     health,
     hierarchy,
@@ -21,8 +22,9 @@ from tests.contract import (
     moving,
     outbox,
     overrides,
-    trace,
     postings,
+    searching,
+    trace,
     triggers,
     windows,
 )
@@ -75,6 +77,22 @@ class SQLiteFloorTests(InMemory, windows.FloorContract):
 
 class SQLiteCommandTests(InMemory, commands.CommandContract):
     """Commands on SQLite."""
+
+
+class SQLiteBacklogTests(InMemory, searching.BacklogContract):
+    """What the index lacks on SQLite."""
+
+
+class SQLiteSearchTests(InMemory, searching.SearchContract):
+    """Searches on SQLite."""
+
+
+class SQLiteCursorTests(InMemory, searching.CursorContract):
+    """How far the index is on SQLite."""
+
+
+class SQLiteDecisionTests(InMemory, decisions.DecisionsContract):
+    """What was decided of devices on SQLite."""
 
 
 class SQLiteLookTests(InMemory, looks.LookContract):
@@ -153,15 +171,15 @@ class SQLiteOverrideTests(InMemory, overrides.OverridesContract):
     """Modes set by command on SQLite."""
 
 
+class SQLitePostingTests(InMemory, postings.PostingsContract):
+    """Mail that is handed over on SQLite."""
+
+
 class HistoryTests(SynchronousTestCase):
     """Random histories, a few of the many that tests/slow runs."""
 
     def history(self, seed: int, aged: bool = False) -> None:
         clock = [1_700_000_000]
-class SQLitePostingTests(InMemory, postings.PostingsContract):
-    """Mail that is handed over on SQLite."""
-
-
         store = new_store(lambda: clock[0])
         world = World(store, lambda: Store(store.database, lambda: clock[0]), Random(seed), aged, clock=clock)
         world.begin(1 + seed % 3)

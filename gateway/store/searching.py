@@ -1,0 +1,203 @@
+"""The store as L{ISearchIndex}."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Any
+
+from attrs import define, evolve
+from sqlalchemy import BigInteger, Connection, Select, TextClause, bindparam, delete, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import OperationalError
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+import gateway.store.backlog as backlog
+import gateway.store.words_postgresql as words_postgresql
+import gateway.store.words_sqlite as words_sqlite
+from gateway.index import MOST, Cursor, Document, Matches, Portion, Sought
+from gateway.interfaces import ISearchIndex, TooSlow
+from gateway.store.database import Database
+from gateway.store.entries import Entry, entry_of, span_of, terms_of
+from gateway.store.rows import chunks, live
+from gateway.store.schema import folder, item
+from gateway.store.schema_search import cursor, document
+
+PATIENCE = 5.0
+"""Seconds that a search may take."""
+
+_HOME = select(folder.c.id).where(folder.c.user == bindparam("the_user"), folder.c.path.is_(None))
+_NUMBERS = select(document.c.number).where(document.c.number.in_(bindparam("numbers", expanding=True)))
+_KNOWN = select(document.c.item).where(document.c.item.in_(bindparam("items", expanding=True)))
+_DOCUMENTS = select(document.c.number, document.c.owner, document.c.words).where(
+    document.c.item.in_(bindparam("items", expanding=True))
+)
+_TAKE = delete(document).where(document.c.item.in_(bindparam("items", expanding=True)))
+_PUT = insert(document)
+_FORGET = delete(cursor).where(cursor.c.folder == bindparam("the_folder"))
+
+
+def _items(hits: TextClause) -> Select[Any]:
+    """The items of what was found, as far as they are still there, the newest first."""
+    hit = hits.columns(number=BigInteger).subquery("hit")
+    return (
+        select(document.c.item)
+        .select_from(
+            hit.join(document, document.c.number == hit.c.number)
+            .join(item, live(item.c.id == document.c.item))
+            .join(folder, (folder.c.id == item.c.folder) & folder.c.removed.is_(None))
+        )
+        .order_by(hit.c.number.desc())
+    )
+
+
+_FOUND: Mapping[str, Select[Any]] = MappingProxyType(
+    {"sqlite": _items(words_sqlite.HITS), "postgresql": _items(words_postgresql.HITS)}
+)
+_QUERY = MappingProxyType({"sqlite": words_sqlite.query, "postgresql": words_postgresql.query})
+
+
+@implementer(ISearchIndex)
+@define(eq=False)
+class SearchIndex:
+    """The index of the mails that one database knows.
+
+    C{patience} is how many seconds a search may take, C{most} how many mails it finds, and C{scan} how many rows of the
+    ledger are looked at for one portion.
+    """
+
+    database: Database
+    patience: float = PATIENCE
+    most: int = MOST
+    scan: int = backlog.SCAN
+
+    def behind(self, folders: Sequence[int] | None) -> Deferred[list[int]]:
+        """See L{ISearchIndex}."""
+        return self.database.read(backlog.behind, folders)
+
+    def portion(self, folder: int, most: int) -> Deferred[Portion | None]:
+        """See L{ISearchIndex}."""
+        return self.database.read(backlog.portion, folder, most, self.scan)
+
+    def put(self, portion: Portion, documents: Sequence[Document]) -> Deferred[None]:
+        """See L{ISearchIndex}."""
+        return self.database.run(self._put, portion, documents)
+
+    def _put(self, portion: Portion, documents: Sequence[Document]) -> None:
+        # Texts are taken apart before the database is asked, which then has others waiting.
+        entries = [entry_of(portion.id, document) for document in documents]
+        self.database.writing(False, _put, portion, entries)
+
+    def search(self, user: str, sought: Sought, offset: int, count: int) -> Deferred[Matches]:
+        """See L{ISearchIndex}."""
+        return self.database.read(self._search, user, sought).addCallback(_part, offset, count)
+
+    def _search(self, connection: Connection, user: str, sought: Sought) -> Sequence[int]:
+        owner = connection.execute(_HOME, {"the_user": user}).scalar_one_or_none()
+        terms = terms_of(sought)
+        low, high = span_of(sought)
+        if owner is None or terms is None or low > high:
+            return ()
+        dialect = connection.dialect.name
+        which = {"query": _QUERY[dialect](owner, terms), "low": low, "high": high, "most": self.most}
+        with _limited(connection, self.patience):
+            return connection.execute(_FOUND[dialect], which).scalars().all()
+
+
+def _part(found: Sequence[int], offset: int, count: int) -> Matches:
+    return Matches(tuple(found[offset : offset + count]), len(found))
+
+
+def _put(connection: Connection, portion: Portion, entries: Sequence[Entry]) -> None:
+    _take(connection, portion.gone)
+    if portion.folder is not None and portion.cursor is not None:
+        _add(connection, portion.folder.user, portion.id, entries)
+        _keep(connection, portion.id, portion.cursor)
+    elif not portion.gone:
+        connection.execute(_FORGET, {"the_folder": portion.id})
+
+
+def _take(connection: Connection, items: Sequence[int]) -> None:
+    for some in chunks(items):
+        which = {"items": list(some)}
+        if connection.dialect.name == "sqlite":
+            words_sqlite.take(connection, connection.execute(_DOCUMENTS, which))
+        connection.execute(_TAKE, which)
+
+
+def _add(connection: Connection, user: str, folder_id: int, entries: Sequence[Entry]) -> None:
+    known = set(connection.execute(_KNOWN, {"items": [entry.item for entry in entries]}).scalars())
+    new = _numbered(connection, [entry for entry in entries if entry.item not in known])
+    owner = connection.execute(_HOME, {"the_user": user}).scalar_one_or_none()
+    if not new or owner is None:
+        return
+    on_sqlite = connection.dialect.name == "sqlite"
+    pack: Callable[[int, Entry], Any] = words_sqlite.packed if on_sqlite else words_postgresql.vector
+    columns = [
+        {"number": one.number, "item": one.item, "folder": folder_id, "owner": owner, "words": pack(owner, one)}
+        for one in new
+    ]
+    connection.execute(_PUT, columns)
+    if on_sqlite:
+        words_sqlite.put(connection, owner, new)
+
+
+def _numbered(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
+    """The entries with numbers that are free. After a thousand million mails two of one second may want the same."""
+    taken = _taken(connection, [entry.number for entry in entries])
+    placed: dict[int, Entry] = {}
+    for entry in entries:
+        number = entry.number
+        while number in placed or number in taken:
+            number += 1
+            taken |= _taken(connection, [number])
+        placed[number] = evolve(entry, number=number)
+    return list(placed.values())
+
+
+def _taken(connection: Connection, numbers: Sequence[int]) -> set[int]:
+    return set(connection.execute(_NUMBERS, {"numbers": numbers}).scalars())
+
+
+def _keep(connection: Connection, folder_id: int, at: Cursor) -> None:
+    floor = at.floor or (None, None)
+    columns = {"number": at.number, "floor_received": floor[0], "floor_id": floor[1]}
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    made = dialect.insert(cursor).values(folder=folder_id, **columns)
+    connection.execute(made.on_conflict_do_update(index_elements=[cursor.c.folder], set_=columns))
+
+
+@contextmanager
+def _limited(connection: Connection, seconds: float) -> Iterator[None]:
+    """Let statements fail that take longer. Raises L{TooSlow}."""
+    try:
+        if connection.dialect.name == "sqlite":
+            with _interrupted(connection.connection.dbapi_connection, time.monotonic() + seconds):
+                yield
+        else:
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(1, int(seconds * 1000))}")
+            yield
+    except OperationalError as error:
+        if _was_too_slow(error):
+            raise TooSlow(f"a search took longer than {seconds} s") from error
+        raise
+
+
+@contextmanager
+def _interrupted(connection: Any, deadline: float) -> Iterator[None]:
+    # Not seldom, for FTS5 counts a page that it has read as a few instructions only.
+    connection.set_progress_handler(lambda: int(time.monotonic() >= deadline), 100)
+    try:
+        yield
+    finally:
+        connection.set_progress_handler(None, 0)
+
+
+def _was_too_slow(error: OperationalError) -> bool:
+    """SQLITE_INTERRUPT, or query_canceled (57014)."""
+    return getattr(error.orig, "sqlite_errorname", "") == "SQLITE_INTERRUPT" or getattr(error.orig, "sqlstate", "") == (
+        "57014"
+    )
