@@ -23,6 +23,8 @@ FULL = Device(
     information={"Model": "X", "FriendlyName": "Änn's \U0001f4f1"},
     policy=PolicyState(4294967295, "abc", 3, "def", NOW, 1),
     wipe=Wipe(WipeState.SENT, "root", NOW, True, NOW + 4, None),
+    admitted=True,
+    told="quarantine",
     recovery="0000 Ä",
 )
 
