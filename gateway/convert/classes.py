@@ -14,7 +14,10 @@ SMIME_SIGNED = "IPM.Note.SMIME.MultipartSigned"
 _MESSAGE = "urn:content-classes:message"
 _CALENDAR = "urn:content-classes:calendarmessage"
 
-_MEETINGS = {"REQUEST": "IPM.Schedule.Meeting.Request", "CANCEL": "IPM.Schedule.Meeting.Canceled"}
+REQUEST = "IPM.Schedule.Meeting.Request"
+CANCELLED = "IPM.Schedule.Meeting.Canceled"
+
+_MEETINGS = {"REQUEST": REQUEST, "CANCEL": CANCELLED}
 _REPLIES = {
     "ACCEPTED": "IPM.Schedule.Meeting.Resp.Pos",
     "TENTATIVE": "IPM.Schedule.Meeting.Resp.Tent",

@@ -18,6 +18,7 @@ from gateway.convert.body import Body
 from gateway.convert.flags import ConversionError, flag_element
 from gateway.convert.headers import Address, addresses, words
 from gateway.convert.marks import amendment
+from gateway.convert.meeting import Meeting, meeting
 from gateway.convert.mime import Part
 from gateway.convert.outline import Outline, Text, outline
 from gateway.element import Element
@@ -74,7 +75,7 @@ def changed_properties(mail: Mail, version: int, fields: Collection[str] | None 
 
 
 def _properties(mail: Mail, seen: Outline, version: int, options: SyncOptions, whole: bool) -> Iterator[Element]:
-    kind = classes.message_class(seen)
+    kind, invitation = _kind(seen)
     text = Body(mail.raw, seen, classes.is_smime(kind))
     yield from _envelope(mail, seen)
     yield marks.read_element(mail.state)
@@ -83,7 +84,8 @@ def _properties(mail: Mail, seen: Outline, version: int, options: SyncOptions, w
         yield listed
     yield from body.elements(text, version, options, whole)
     yield Element("Email:MessageClass", kind)
-    # The place of MeetingRequest, which a mail of the classes IPM.Schedule.Meeting has ([MS-ASEMAIL] 2.2.2.48).
+    if invitation is not None:
+        yield invitation.element(version, _clamped(mail.received))
     yield Element("Email:InternetCPID", text.code_page)
     if version >= 120:
         yield flag_element(mail.state, mail.extra)
@@ -95,6 +97,15 @@ def _properties(mail: Mail, seen: Outline, version: int, options: SyncOptions, w
         yield body.part_element(text, options.part, whole)
     if version >= 160:
         yield from _draft(mail, seen)
+
+
+def _kind(seen: Outline) -> tuple[str, Meeting | None]:
+    """The MessageClass, and the invitation or cancellation that the mail is; one that nobody can answer is none."""
+    kind = classes.message_class(seen)
+    if seen.calendar is None or kind not in (classes.REQUEST, classes.CANCELLED):
+        return kind, None
+    found = meeting(seen.calendar.decoded[0], cancelled=kind == classes.CANCELLED)
+    return (classes.NOTE, None) if found is None else (kind, found)
 
 
 def _envelope(mail: Mail, seen: Outline) -> Iterator[Element]:

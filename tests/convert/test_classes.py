@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.convert.samples import made, multipart, part, text
 
 TEXT = part("text/plain", "text")
+EVENT = "UID:a@b\r\nDTSTART:20240506T080000Z"
 
 
 def classes(raw: bytes) -> tuple[str, str]:
@@ -70,10 +71,16 @@ class MessageClassTests(SynchronousTestCase):
             ("request", "IPM.Schedule.Meeting.Request"),
         ):
             for parameter in (True, False):
-                found = classes(calendar(method, parameter=parameter))
+                found = classes(calendar(method, EVENT, parameter=parameter))
                 self.assertEqual(found, (expected, "urn:content-classes:calendarmessage"))
         for method in ("PUBLISH", "COUNTER", "x"):
-            self.assertEqual(classes(calendar(method)), ("IPM.Note", "urn:content-classes:message"))
+            self.assertEqual(classes(calendar(method, EVENT)), ("IPM.Note", "urn:content-classes:message"))
+
+    def test_noEvent(self) -> None:
+        """An invitation that nobody could answer, because it has no event in it, is a note."""
+        for content in ("", "UID:a", "DTSTART:20240506T080000Z"):
+            for method in ("REQUEST", "CANCEL"):
+                self.assertEqual(classes(calendar(method, content)), ("IPM.Note", "urn:content-classes:message"))
 
     def test_replies(self) -> None:
         """A reply to a meeting has the class of the answer, also where the line is folded."""
