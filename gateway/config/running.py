@@ -69,6 +69,23 @@ class Limits:
     max_window: int = option(
         512, Number(1, 512), "The most changes a Sync answer brings, whatever is asked for", live=True
     )
+    sent_bytes: int = option(
+        26214400,
+        Number(1024, 1073741824),
+        "The largest mail that a device may send, with what is forwarded in it; more: Status 122",
+        unit="bytes",
+        live=True,
+    )
+    sent_recipients: int = option(
+        500, Number(1, 100000), "The most recipients of a mail; more: Status 115", unit="recipients", live=True
+    )
+    sent_per_hour: int = option(
+        1000,
+        Number(0, 10000000),
+        "The most recipients of all mails of a user in an hour; more: Status 115; 0: any number",
+        unit="recipients",
+        live=True,
+    )
 
 
 @frozen(kw_only=True)

@@ -360,6 +360,13 @@ class Relay:
         example="pushgw@example.org",
         live=True,
     )
+    all_mail: bool = option(
+        False,
+        Flag(),
+        "Whether what users send to each other goes there too, so that its filters and aliases see it, and not "
+        "straight into their mailboxes",
+        live=True,
+    )
     hello_name: str = option(
         "",
         Text(host, empty=True),

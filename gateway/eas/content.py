@@ -17,6 +17,7 @@ from gateway.eas.status import malformed
 from gateway.element import Element
 
 WBXML = "application/vnd.ms-sync.wbxml"
+MESSAGE = "message/rfc822"
 WBXML_TYPES = (WBXML, "application/vnd.ms-sync")
 #: Commands whose body is a message, in the versions before 14.0.
 RAW_COMMANDS = frozenset({"SendMail", "SmartForward", "SmartReply"})
@@ -75,7 +76,8 @@ def read(data: bytes, head: Head, header: Header, limits: BodyLimits) -> Content
         if head.command not in EMPTY_BODY or head.version < EMPTY_BODY[head.command]:
             raise Refused(101, "an empty body")
         return Content()
-    raw = head.command in RAW_COMMANDS and head.version < Version.V14_0
+    # Such a message is taken in every version: some clients go by their newest version and send as the older did.
+    raw = head.command in RAW_COMMANDS and (head.version < Version.V14_0 or kind == MESSAGE)
     if kind and (kind in WBXML_TYPES) == raw:
         raise Refused(101, f"a body of type {kind[:64]}")
     if raw:

@@ -38,6 +38,7 @@ from gateway.eas.parked import Parking
 from gateway.eas.ping import Ping
 from gateway.eas.provision import Provision
 from gateway.eas.reading import Reading
+from gateway.eas.sending import COMMANDS as SENDING
 from gateway.eas.spool import Spools
 from gateway.eas.sync import Sync
 from gateway.mail.returns import Returns
@@ -51,6 +52,7 @@ from gateway.service.mailout import MailOut
 from gateway.service.orders import make_orders
 from gateway.service.parts import Parts, Pools, Reporter, counted, ended
 from gateway.service.people import make_addresses, search_commands
+from gateway.service.posting import make_local, make_sending, our_addresses
 from gateway.service.smsout import SmsOut, meters_of
 from gateway.sources.maildir import MaildirOptions, MaildirSource, directory_events
 from gateway.store import Store, open_store
@@ -111,10 +113,13 @@ def assemble(config: Config, reactor: Any) -> Parts:
     knocking = make_knocking(config, store, policy, board, metrics, reactor, wall_clock)
     cuts = Cuts()
     board.ended = partial(ended, metrics, (knocking.ended, partial(note_cut, cuts)))
-    mail_out = MailOut(config, store.outbox, reactor, time.time, host_name(config), knocking.settled)
-    knocking.senders += [SmsOut(config, store.outbox, store.trace, reactor, meters=meters_of(metrics)), mail_out]
     reporter = Reporter(board, knocking.waker, metrics)
     source = make_source(config, store, reporter, accounts, reactor, pools.run("files"))
+    ours = our_addresses(config, accounts)
+    local = make_local(config, source, ours)
+    mail_out = MailOut(config, store.outbox, reactor, time.time, host_name(config), knocking.settled, local)
+    knocking.senders += [SmsOut(config, store.outbox, store.trace, reactor, meters=meters_of(metrics)), mail_out]
+    knocking.returned = mail_out.given_up
     partnerships = Partnerships(store)
     rules = Rules()
     settings.apply_rules(rules, config)
@@ -181,6 +186,8 @@ def assemble(config: Config, reactor: Any) -> Parts:
     commands["GetItemEstimate"] = estimate
     moving = Moving(store, source, reporter, wall_clock, sync.changes)
     commands["MoveItems"] = MoveItems(moving)
+    sending = make_sending(config, moving, store.postings, ours, pools.run("files"), mail_out.kick)
+    commands.update(dict.fromkeys(SENDING, sending))
     commands["FolderCreate"] = FolderCreate(moving)
     commands["FolderUpdate"] = FolderUpdate(moving)
     commands["FolderDelete"] = FolderDelete(moving)
@@ -249,6 +256,8 @@ def assemble(config: Config, reactor: Any) -> Parts:
         proxies=proxies,
         site=make_site(root, reactor, settings.channel_limits(config), https.idle_timeout),
         orders=orders,
+        sending=sending,
+        ours=ours,
         post=make_post(config, accounts, source, reactor, context, doors),
         knocking=knocking,
         doorkeeper=doorkeeper,

@@ -29,12 +29,14 @@ from gateway.eas.gate import Rules
 from gateway.eas.http import DeviceSite, TrustedProxies
 from gateway.eas.notify import Notify
 from gateway.eas.parked import Parking
+from gateway.eas.sending import Sending
 from gateway.eas.sync import Sync
 from gateway.interfaces import IReporter
 from gateway.metrics import Metrics
 from gateway.model import Change
 from gateway.service.admitting import Doorkeeper
 from gateway.service.knocking import Knocking
+from gateway.service.posting import OurAddresses
 from gateway.sources.maildir import MaildirSource
 from gateway.sources.smtpin import Post
 from gateway.store import Store
@@ -99,6 +101,8 @@ class Parts:
     proxies: TrustedProxies
     site: DeviceSite
     orders: Orders
+    sending: Sending
+    ours: OurAddresses
     post: Post
     knocking: Knocking
     doorkeeper: Doorkeeper

@@ -16,6 +16,7 @@ from gateway.service.mail import apply_smtp
 from gateway.service.orders import apply_orders
 from gateway.service.parts import Parts
 from gateway.service.people import apply_addresses
+from gateway.service.posting import sending_limits
 from gateway.tls import BadCertificate, KeyPair
 
 log = Logger()
@@ -82,11 +83,13 @@ def _requests(parts: Parts, config: Config) -> None:
     parts.dispatcher.rate.burst = limits.request_burst
     parts.sync.limits = settings.sync_limits(config)
     parts.estimate.most = limits.estimate_collections
+    parts.sending.limits = sending_limits(config)
 
 
 def _mail(parts: Parts, config: Config) -> None:
     apply_smtp(parts.post, config)
     parts.accounts.domains = config.smtp.domains
+    parts.ours.apply(config)
     apply_addresses(parts.addresses, config)
 
 
@@ -123,8 +126,9 @@ def _triggers(parts: Parts, config: Config) -> None:
 
 
 def _operators(parts: Parts, config: Config) -> None:
-    """Operators, and the doors that take mail for them."""
+    """Operators, the doors that take mail for them, and the relay."""
     _triggers(parts, config)
+    parts.ours.apply(config)
     apply_smtp(parts.post, config)
 
 
@@ -170,6 +174,7 @@ APPLIED: Mapping[str, Apply] = MappingProxyType(
         **_section("limits", _requests, "max_body_bytes", "max_query_bytes", "wbxml_depth", "wbxml_elements"),
         **_section("limits", _requests, "requests_per_second", "request_burst", "sync_commands", "sync_collections"),
         **_section("limits", _requests, "estimate_collections", "max_window"),
+        **_section("limits", _requests, "sent_bytes", "sent_recipients", "sent_per_hour"),
         **_section("smtp", _mail, "domains", "max_message_bytes", "max_recipients", "messages_per_minute"),
         **_section("smtp", _mail, "connections"),
         **_section("cred", _passwords, "queue", "cache_size", "cache_seconds", "slow_after", "slow_seconds"),
