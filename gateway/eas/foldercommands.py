@@ -1,4 +1,4 @@
-"""FolderCreate, FolderUpdate, FolderDelete ([MS-ASCMD] 2.2.1.2, 2.2.1.6, 2.2.1.3)."""
+"""FolderCreate, FolderUpdate, FolderDelete ([MS-ASCMD] 2.2.1.3, 2.2.1.6, 2.2.1.4)."""
 
 from __future__ import annotations
 

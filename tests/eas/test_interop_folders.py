@@ -65,7 +65,7 @@ class FolderCase(InteropCase):
 
 
 class FolderCreateTests(FolderCase):
-    """FolderCreate ([MS-ASCMD] 2.2.1.2)."""
+    """FolderCreate ([MS-ASCMD] 2.2.1.3)."""
 
     def test_created(self) -> None:
         """Status 1, the next SyncKey, and a ServerId of at most 64 characters (S02_TC01)."""
@@ -141,7 +141,7 @@ class FolderCreateTests(FolderCase):
 
 
 class FolderDeleteTests(FolderCase):
-    """FolderDelete ([MS-ASCMD] 2.2.1.3)."""
+    """FolderDelete ([MS-ASCMD] 2.2.1.4)."""
 
     def delete(self, phone: Client, id: str, key: str | None = "") -> dict[str, str]:
         return self.ask(phone, "FolderDelete", key, ServerId=id)
