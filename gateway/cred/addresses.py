@@ -100,10 +100,15 @@ def _named(person: Person) -> Person:
     return evolve(person, name=name, alias=person.alias or person.address.partition("@")[0])
 
 
+def mail_addresses(name: str, domains: Sequence[str]) -> tuple[str, ...]:
+    """The mail addresses of an account, the primary one first: its name, or NAME@DOMAIN for each domain."""
+    return (name,) if "@" in name else tuple(f"{name}@{domain}" for domain in domains)
+
+
 def of_accounts(names: Sequence[str], domains: Sequence[str]) -> Iterator[Person]:
-    """The people of accounts: their mail addresses are their names, or NAME@DOMAIN for each domain."""
+    """The people of accounts, but for those that have no mail address."""
     for name in names:
-        addresses = (name,) if "@" in name else tuple(f"{name}@{domain}" for domain in domains)
+        addresses = mail_addresses(name, domains)
         if addresses:
             yield _named(Person(addresses, name=name.partition("@")[0]))
 
@@ -175,6 +180,10 @@ class AddressBook:
 
     def __attrs_post_init__(self) -> None:
         self.directory.look = self.look
+
+    def of(self, user: str) -> tuple[str, ...]:
+        """The mail addresses of a user, the primary one first."""
+        return mail_addresses(user, self.domains)
 
     def refresh(self) -> None:
         """Accounts, domains or the path have changed: make the directory anew."""

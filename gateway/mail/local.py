@@ -35,6 +35,7 @@ class LocalPost:
 
     @param account: the account of an address, C{None} if it has none (any more).
     @param host: the name of this host. @param now: the time of day, with its zone.
+    @param delivered: told of each mail that came to an account: to which, the envelope sender, and the mail.
     """
 
     log = Logger()
@@ -43,6 +44,7 @@ class LocalPost:
     account: Callable[[str], str | None]
     host: str
     now: Callable[[], datetime]
+    delivered: Callable[[str, str, bytes], object] = lambda account, sender, content: None
 
     async def send(self, mail: Mail) -> Result:
         """Deliver to each recipient."""
@@ -67,6 +69,7 @@ class LocalPost:
                 return Said(Fate.REFUSED, "550 5.1.1 there is no such mailbox")
             content = self._trace(mail.sender, recipient, name) + without_bcc(mail.content)
             await self.mailbox.place(account, "", name, content, "", again)
+            self.delivered(account, mail.sender, mail.content)
         except ItemGone:
             return Said(Fate.REFUSED, "550 5.2.0 there is no such folder")
         except BackendDown as error:

@@ -39,6 +39,7 @@ from gateway.eas.ping import Ping
 from gateway.eas.provision import Provision
 from gateway.eas.reading import Reading
 from gateway.eas.sending import COMMANDS as SENDING
+from gateway.eas.settings import Settings
 from gateway.eas.spool import Spools
 from gateway.eas.sync import Sync
 from gateway.mail.returns import Returns
@@ -51,7 +52,7 @@ from gateway.service.mail import host_name, make_doors, make_post
 from gateway.service.mailout import MailOut
 from gateway.service.orders import make_orders
 from gateway.service.parts import Parts, Pools, Reporter, counted, ended
-from gateway.service.people import make_addresses, search_commands
+from gateway.service.people import Notes, make_addresses, make_deputy, search_commands, told
 from gateway.service.posting import make_local, make_sending, our_addresses
 from gateway.service.smsout import SmsOut, meters_of
 from gateway.sources.maildir import MaildirOptions, MaildirSource, directory_events
@@ -208,6 +209,9 @@ def assemble(config: Config, reactor: Any) -> Parts:
     commands["Provision"] = Provision(partnerships, rules, wall_clock)
     addresses = make_addresses(config, accounts, reactor, pools.run("files"))
     commands.update(search_commands(addresses, pools.run("files"), {}, {}))
+    commands["Settings"] = Settings(partnerships, store.absences, addresses.of, rules, wall_clock)
+    notes = Notes(store.outbox, ours, mail_out.kick)
+    local.delivered = partial(told, make_deputy(store.absences, addresses, notes, host_name(config)))
     returns = Returns(store.outbox, mail_out.routes, time.time, knocking.received)
 
     async def knock(line: Line, guid: str, content: bytes) -> None:
@@ -258,7 +262,7 @@ def assemble(config: Config, reactor: Any) -> Parts:
         orders=orders,
         sending=sending,
         ours=ours,
-        post=make_post(config, accounts, source, reactor, context, doors),
+        post=make_post(config, accounts, source, reactor, context, doors, local.delivered),
         knocking=knocking,
         doorkeeper=doorkeeper,
     )

@@ -43,8 +43,12 @@ def make_post(
     reactor: Any,
     tls: ServerContext,
     doors: Sequence[IMailDoor] = (),
+    delivered: Callable[[str, str, bytes], object] = lambda account, sender, content: None,
 ) -> Post:
-    """What all SMTP sessions share: mail for the accounts goes to their Inbox, other mail to the doors."""
+    """What all SMTP sessions share: mail for the accounts goes to their Inbox, other mail to the doors.
+
+    @param delivered: told of each mail that is in a mailbox.
+    """
     return Post(
         Recipients(accounts, accounts.enabled, mail_domains(config)),
         mailbox,
@@ -54,6 +58,7 @@ def make_post(
         smtp_limits(config),
         tls,
         doors=doors,
+        delivered=delivered,
     )
 
 

@@ -1,11 +1,18 @@
-"""Finding people: the directory of a gateway, and the commands that look into it."""
+"""People: the directory of a gateway, the commands that look into it, and answers for those who are away."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any
 
+from attrs import define
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from gateway.absence import Audience
 from gateway.config import Config
 from gateway.cred.accounts import Accounts
 from gateway.cred.addresses import AddressBook, read_pictures
@@ -13,6 +20,13 @@ from gateway.eas import find, searching
 from gateway.eas.call import Command
 from gateway.eas.finding import Searcher
 from gateway.eas.gal import GalSearcher, Pictures
+from gateway.interfaces import IAbsences, IOutbox
+from gateway.mail.deputy import Deputy
+from gateway.mail.undelivered import LOCAL
+from gateway.model import DeviceKey
+from gateway.service.mailout import RELAY
+from gateway.service.posting import OurAddresses
+from gateway.trigger import Letter
 
 
 def make_addresses(config: Config, accounts: Accounts, reactor: Any, run: Any) -> AddressBook:
@@ -36,3 +50,49 @@ def search_commands(
         "Search": searching.Search({searching.GAL: people["Search"], **mails}),
         "Find": find.Find({find.GAL: people["Find"], **found}),
     }
+
+
+@define(eq=False)
+class Notes:
+    """Sends what is written for users: to our own mailboxes, or by the relay.
+
+    @param kick: told of each route for which something was queued.
+    """
+
+    log = Logger()
+
+    outbox: IOutbox
+    ours: OurAddresses
+    kick: Callable[[str], None]
+
+    async def send(self, user: str, sender: str, recipient: str, mail: bytes) -> None:
+        """Queue a mail of a user to somebody; with an empty envelope sender nobody is told what cannot be
+        delivered."""
+        here = self.ours.account(recipient) is not None and not self.ours.all_by_relay
+        if not (here or self.ours.relay):
+            self.log.info("There is no relay, so no mail of {user} goes to {recipient}", user=user, recipient=recipient)
+            return
+        route, now = LOCAL if here else RELAY, time.time()
+        key = DeviceKey(user, "")
+        letter = Letter(key, route, content=mail, sender=sender, recipients=(recipient,), created=now, due=now)
+        await self.outbox.put([letter])
+        self.kick(route)
+
+
+def make_deputy(absences: IAbsences, addresses: AddressBook, notes: Notes, host: str) -> Deputy:
+    """What answers for those who are away."""
+
+    def audience(address: str) -> Audience:
+        if notes.ours.ours(address):
+            return Audience.INTERNAL
+        return Audience.UNKNOWN if addresses.directory.at(address) is None else Audience.KNOWN
+
+    async def send(user: str, recipient: str, mail: bytes) -> None:
+        await notes.send(user, "", recipient, mail)
+
+    return Deputy(absences, addresses.of, audience, send, lambda: datetime.now().astimezone(), host)
+
+
+def told(deputy: Deputy, user: str, sender: str, content: bytes) -> None:
+    """Have a mail that was delivered answered, whenever that is done."""
+    Deferred.fromCoroutine(deputy.delivered(user, sender, content))

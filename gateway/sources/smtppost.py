@@ -74,6 +74,7 @@ class Post:
     @param tls: the context for STARTTLS, if that shall be offered.
     @param at_once: how many mails may be handed over at a time, which bounds what is in memory.
     @param doors: who takes mail for addresses that are no mailboxes.
+    @param delivered: told of each mail that is in a mailbox: of whom, the envelope sender, and the mail.
     """
 
     log = Logger()
@@ -87,6 +88,7 @@ class Post:
     tls: IOpenSSLServerConnectionCreator | None = None
     at_once: int = 4
     doors: Sequence[IMailDoor] = ()
+    delivered: Callable[[str, str, bytes], object] = lambda account, sender, content: None
     _turns: DeferredSemaphore = field(init=False)
     _rate: Rate = field(init=False)
     _here: Counter[str] = field(init=False, factory=Counter)
@@ -138,6 +140,7 @@ class Post:
                 await taker.take(content)
             for account, address in envelope.recipients.items():
                 await self.mailbox.deliver(account, self._trace(envelope, address, identifier) + content)
+                self.delivered(account, envelope.sender, content)
         finally:
             self._turns.release()
         self.log.info(

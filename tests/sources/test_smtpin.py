@@ -651,6 +651,31 @@ class LimitTests(IntakeCase):
         self.assertTrue(busy.gone)
 
 
+class DeliveredTests(IntakeCase):
+    """Who wants to know of mails that are in a mailbox."""
+
+    def test_told(self) -> None:
+        """Each mail that is on disk is told of, once for each account, with its sender and without its trace."""
+        told: list[tuple[str, str, bytes]] = []
+        self.post.delivered = lambda *what: told.append(what)
+        self.shelf.held = []
+        client = self.client().ready()
+        client.sends(MAIL)
+        self.assertEqual(told, [])
+        self.shelf.held.pop().callback(None)
+        self.assertEqual([account for account, _, _ in told], [user for user, _ in self.shelf.mails])
+        self.assertTrue(all(sender and not content.startswith(b"Return-Path") for _, sender, content in told))
+
+    def test_notTold(self) -> None:
+        """A mail that could not be delivered is not told of."""
+        told: list[object] = []
+        self.post.delivered = lambda *what: told.append(what)
+        self.shelf.broken["ann"] = OSError("no space")
+        self.client().ready().sends(MAIL)
+        self.assertEqual(told, [])
+        self.flushLoggedErrors(OSError)
+
+
 class STARTTLSTests(IntakeCase):
     def setUp(self) -> None:
         super().setUp()
