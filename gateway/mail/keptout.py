@@ -6,10 +6,13 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
+from textwrap import fill
 
 from attrs import frozen
 
 from gateway.model import Access, Device
+
+_WIDTH = 72
 
 _SUBJECTS = {
     Access.QUARANTINE: "A device waits to be allowed to synchronise your mail",
@@ -17,26 +20,18 @@ _SUBJECTS = {
 }
 
 _WHAT = {
-    Access.QUARANTINE: """\
-A device has asked for your mail for the first time. It gets nothing until it
-is allowed.""",
-    Access.BLOCK: """\
-A device has asked for your mail. It is blocked on this server and gets
-nothing.""",
+    Access.QUARANTINE: "A device has asked for your mail for the first time. It gets nothing until it is allowed.",
+    Access.BLOCK: "A device has asked for your mail. It is blocked on this server and gets nothing.",
 }
 
 _YOURS = {
-    Access.QUARANTINE: """\
-If the device is yours: ask {contact} to allow it, and name what stands above.
-Leave the account on the device as it is: once allowed, it begins by itself.""",
-    Access.BLOCK: """\
-If the device is yours and should get your mail: ask {contact}, and name what
-stands above. Otherwise remove the account from the device.""",
+    Access.QUARANTINE: "If the device is yours: ask {contact} to allow it, and name what stands above. Leave the account "
+    "on the device as it is: once allowed, it begins by itself.",
+    Access.BLOCK: "If the device is yours and should get your mail: ask {contact}, and name what stands above. Otherwise "
+    "remove the account from the device.",
 }
 
-_NOT_YOURS = """\
-If the device is not yours: somebody knows your password. Have it changed at
-once, and tell {contact}."""
+_NOT_YOURS = "If the device is not yours: somebody knows your password. Have it changed at once, and tell {contact}."
 
 
 @frozen
@@ -63,13 +58,8 @@ def kept_out_mail(device: Device, access: Access, at: datetime, envelope: Envelo
     # RFC 3834 5: nobody's absence is told in answer to this.
     message["Auto-Submitted"] = "auto-generated"
     contact = envelope.contact or "the administrator of this server"
-    told = (
-        _WHAT[access],
-        _about(device, at),
-        _YOURS[access].format(contact=contact),
-        _NOT_YOURS.format(contact=contact),
-    )
-    message.set_content("\n\n".join(told) + "\n")
+    yours, not_yours = (fill(text.format(contact=contact), _WIDTH) for text in (_YOURS[access], _NOT_YOURS))
+    message.set_content("\n\n".join((fill(_WHAT[access], _WIDTH), _about(device, at), yours, not_yours)) + "\n")
     return message.as_bytes()
 
 

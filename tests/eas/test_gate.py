@@ -5,11 +5,12 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from gateway.core.admission import Admission, AdmissionTerms, DeviceRule
 from gateway.eas.call import Call, Refused, Version
 from gateway.eas.gate import Gate, Rules
 from gateway.eas.policydoc import Policy
 from gateway.eas.status import refusal
-from gateway.model import Device, PolicyState, Wipe, WipeState
+from gateway.model import Access, Device, PolicyState, Wipe, WipeState
 from tests.eas.support import ANN, NOW, text
 
 POLICY = Policy({"DevicePasswordEnabled": True})
@@ -165,6 +166,61 @@ class RefusedTests(GateCase):
         refused = {version: self.judged(KEY, state, version=version) for version in Version}
         self.assertEqual([status for version, status in refused.items() if version < Version.V12_1], [403, 403])
         self.assertEqual({status for version, status in refused.items() if version >= Version.V12_1}, {None})
+
+
+class AccessTests(GateCase):
+    """Whether the device may come in at all ([MS-ASCMD] 2.2.2: 126, 129, 130)."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.admission = Admission()
+        self.gate.verdict = self.admission.verdict
+
+    def terms(self, new: Access, *rules: DeviceRule) -> None:
+        self.admission.terms = AdmissionTerms(new, rules)
+
+    def test_blocked(self) -> None:
+        """A blocked device is told so, whatever it asks, Provision and Ping included: 403 or 129."""
+        self.terms(Access.BLOCK)
+        for command in ("FolderSync", "Sync", "Ping", "Provision", "Settings", "SendMail"):
+            self.assertEqual(self.judged(KEY, command=command), 129, command)
+        self.assertEqual(self.old(KEY), {403})
+
+    def test_user(self) -> None:
+        """A user none of whose devices may come in is told that: 403 or 126."""
+        self.terms(Access.ALLOW, DeviceRule("nobody", Access.BLOCK, users=("ann",)))
+        self.assertEqual(self.judged(KEY), 126)
+        self.assertEqual(self.old(KEY), {403})
+
+    def test_quarantine(self) -> None:
+        """A device in quarantine may say what it is and fetch its policy, and nothing else: 403 or 130."""
+        self.terms(Access.QUARANTINE)
+        for command in ("FolderSync", "Sync", "Ping", "SendMail", "ItemOperations"):
+            self.assertEqual(self.judged(KEY, command=command), 130, command)
+        self.assertEqual(self.old(KEY), {403})
+        for command in ("Provision", "Settings"):
+            self.assertIsNone(self.judged(KEY, command=command), command)
+
+    def test_beforeProvisioning(self) -> None:
+        """Who may not come in is not sent to provision first; who waits has to, before Settings."""
+        self.terms(Access.BLOCK)
+        self.assertEqual(self.judged(0, PolicyState()), 129)
+        self.terms(Access.QUARANTINE)
+        self.assertEqual(self.judged(0, PolicyState()), 130)
+        self.assertEqual(self.judged(0, PolicyState(), command="Settings"), 142)
+
+    def test_wipe(self) -> None:
+        """A blocked device may still come for its wipe."""
+        self.terms(Access.BLOCK)
+        wipe = Wipe(WipeState.REQUESTED, "root", NOW)
+        self.assertEqual(self.judged(KEY, wipe=wipe), 140)
+        self.assertIsNone(self.judged(KEY, wipe=wipe, command="Provision"))
+
+    def test_stands(self) -> None:
+        """Neither a blocked device nor one in quarantine may be parked."""
+        for access in Access:
+            self.terms(access)
+            self.assertIs(self.gate.stands(Device(ANN, policy=CURRENT)), access is Access.ALLOW)
 
 
 class WipeTests(GateCase):
