@@ -25,10 +25,10 @@ _WHAT = {
 }
 
 _YOURS = {
-    Access.QUARANTINE: "If the device is yours: ask {contact} to allow it, and name what stands above. Leave the account "
-    "on the device as it is: once allowed, it begins by itself.",
-    Access.BLOCK: "If the device is yours and should get your mail: ask {contact}, and name what stands above. Otherwise "
-    "remove the account from the device.",
+    Access.QUARANTINE: "If the device is yours: ask {contact} to allow it, and name what stands above. Leave the "
+    "account on the device as it is: once allowed, it begins by itself.",
+    Access.BLOCK: "If the device is yours and should get your mail: ask {contact}, and name what stands above. "
+    "Otherwise remove the account from the device.",
 }
 
 _NOT_YOURS = "If the device is not yours: somebody knows your password. Have it changed at once, and tell {contact}."
