@@ -14,7 +14,7 @@ from twisted.internet import reactor
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 import gateway
-from gateway.config import Config, Group, load
+from gateway.config import Config, DeviceRule, Devices, Group, load
 from gateway.config.kinds import Choice, Decimal, Dialled, Flag, Location, Number, Several
 from gateway.config.option import Option, options, parts
 from gateway.config.walk import known
@@ -77,6 +77,7 @@ _SERVER = (*_MAIL, 'operators."ann".smtp_server="tcp:localhost:25"')
 _LOGIN = (*_SERVER, 'operators."ann".smtp_user="a"', 'operators."ann".smtp_password="b"')
 _MEMBER = ("groups.\"ann\".members=['ann']",)
 _DOOR = ("operators.\"ann\".door_domains=['a.example']", "operators.\"ann\".door_networks=['192.0.2.1']")
+_RULE = ('devices.rules."ann".access="quarantine"', "devices.rules.\"ann\".ids=['a']")
 #: What else is to be given for an option to mean anything.
 WITH: dict[str, tuple[str, ...]] = {
     **{f"operators.NAME.{word}": _MAIL for word in ("smtp_address", "smtp_sender", "smtp_subject", "smtp_server")},
@@ -86,6 +87,7 @@ WITH: dict[str, tuple[str, ...]] = {
     **{f"operators.NAME.door_{word}": _DOOR for word in ("domains", "senders", "networks", "per_minute")},
     **{f"groups.NAME.{word}": _MEMBER for word, _ in options(Group) if word != "members"},
     "groups.NAME.members": ('groups."ann".mode="off"',),
+    **{f"devices.rules.NAME.{word}": _RULE for word, _ in options(DeviceRule)},
     "operators.NAME.prefixes": ('operators."b".smpp="tcp:localhost:1"', 'operators."b".system_id="b"'),
     "sms.default_operator": ('operators."b".smpp="tcp:localhost:1"', 'operators."b".system_id="b"'),
 }
@@ -158,7 +160,7 @@ BY_TYPE: dict[str, Set[str]] = {
     for _, part in parts(Config)
     for base in part.type.__mro__
     if base is not object
-}
+} | {part.type.__name__: frozenset({"devices"}) for _, part in parts(Devices)}
 
 
 class LiveTests(TestCase):
