@@ -206,8 +206,8 @@ def _read(entity: Entity) -> Part:
 def _only_whole(seen: Outline) -> bool:
     """Whether only the whole mail is of use to others: it is signed or encrypted, a report, or cannot be read."""
     return (
-        classes.message_class(seen).startswith((classes.SMIME, "REPORT."))
-        or seen.root.type in _SEALED
+        classes.is_smime(classes.message_class(seen))
+        or seen.root.type in _SEALED | {"multipart/report"}
         or len(seen.root) == 0
         or len(seen.attachments) > MAX_ATTACHMENTS
     )

@@ -10,6 +10,7 @@ from gateway.core.cuts import Cuts
 from gateway.core.heartbeat import HeartbeatWindow
 from gateway.core.switchboard import Claim, Ended
 from gateway.cred.throttle import Throttle
+from gateway.mail.undelivered import LOCAL
 from gateway.service.knocking import Sender
 from gateway.service.mailout import MailOut
 from gateway.service.smsout import SmsOut
@@ -44,7 +45,7 @@ def binds(senders: Iterable[Sender]) -> Iterator[Bind]:
                 for centre in centres:
                     yield from smpp_binds(route, centre)
         elif isinstance(sender, MailOut):
-            for route, pump in sender.pumps.items():
+            for route, pump in ((route, pump) for route, pump in sender.pumps.items() if route != LOCAL):
                 yield Bind(route, not pump.trouble, pump.trouble, pump.refused)
 
 
