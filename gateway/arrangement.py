@@ -73,3 +73,13 @@ class Arranged:
     intents: tuple[Intent, ...] = ()
     changes: tuple[Change, ...] = ()
     replayed: bool = False
+
+
+@frozen
+class Diversion:
+    """A conversation (its id, 16 bytes) of which every mail received since then goes to a folder."""
+
+    user: str
+    conversation: bytes
+    folder: int
+    since: int

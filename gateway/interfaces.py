@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
 from gateway.absence import Absence
-from gateway.arrangement import Arranged, Arrangement, Moved, Shift, Turn
+from gateway.arrangement import Arranged, Arrangement, Diversion, Moved, Shift, Turn
 from gateway.index import Document, Matches, Portion, Sought
 from gateway.model import (
     Change,
@@ -422,3 +422,13 @@ class ISearchIndex(Interface):
 
         Fails with L{TooSlow}.
         """
+
+
+class IDiversions(Interface):
+    """Conversations that always go to a folder."""
+
+    def divert(diversion: Diversion) -> Deferred[None]:
+        """Keep one durably, in place of an older one of the same conversation; a user has some thousand at most."""
+
+    def diverted(user: str, conversations: Sequence[bytes]) -> Deferred[dict[bytes, Diversion]]:
+        """What is kept of these conversations, as far as the folders are there."""

@@ -77,13 +77,19 @@ class Moving:
 
     async def shift(self, own: Own, shifts: Sequence[Shift]) -> Moved:
         """Move mails from folder to folder; see L{ILedger.move}. Fails with L{BackendDown}."""
+        return await self._begun(own, self._shift(own.device.user, own, shifts))
 
+    async def divert(self, user: str, shifts: Sequence[Shift]) -> Moved:
+        """The same, of nobody's own doing: all devices of the user are told."""
+        return await self._begun(None, self._shift(user, None, shifts))
+
+    async def _shift(self, user: str, own: Own | None, shifts: Sequence[Shift]) -> Moved:
         async def move() -> Moved:
-            moved = await self.ledger.move(own.device.user, shifts, self.now())
+            moved = await self.ledger.move(user, shifts, self.now())
             await self._make_true(own, moved)
             return moved
 
-        return await self._begun(own, self._in_turn(own.device.user, move))
+        return await self._in_turn(user, move)
 
     async def doing(self, own: Own, work: Callable[[], Awaitable[tuple[T, Moved]]]) -> T:
         """Have something done that changes mails of the device's user too; what it gives beside that. Fails as it

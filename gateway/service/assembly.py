@@ -22,6 +22,7 @@ from gateway.cred.throttle import Throttle
 from gateway.cred.verifier import Verifier
 from gateway.eas.access import AccessLog
 from gateway.eas.call import Command
+from gateway.eas.conversations import ConversationMoves
 from gateway.eas.dispatch import Dispatcher
 from gateway.eas.estimate import GetItemEstimate
 from gateway.eas.foldercommands import FolderCreate, FolderDelete, FolderUpdate
@@ -194,7 +195,10 @@ def assemble(config: Config, reactor: Any) -> Parts:
     commands["FolderDelete"] = FolderDelete(moving)
     commands["GetHierarchy"] = GetHierarchy(store)
     reading, spools = Reading(source, pools.run("files")), Spools(str(config.data.folder))
-    others = {"ItemOperations:EmptyFolderContents": FolderOperations(moving).empty}
+    others = {
+        "ItemOperations:EmptyFolderContents": FolderOperations(moving).empty,
+        "ItemOperations:Move": ConversationMoves(moving, store.index, store.diversions).move,
+    }
     commands["ItemOperations"] = ItemOperations(store, reading, spools, rules, others, moving.own)
     commands["GetAttachment"] = GetAttachment(store, reading, spools, rules)
     notify = Notify(

@@ -44,6 +44,7 @@ from gateway.store.absences import Absences
 from gateway.store.awareness import Awareness
 from gateway.store.database import Database, Run, make_engine
 from gateway.store.decisions import Decisions
+from gateway.store.diversions import Diversions
 from gateway.store.keys import key_counter
 from gateway.store.lines import drop_line
 from gateway.store.migrate import migrate
@@ -90,8 +91,8 @@ def open_store(url: str | URL, run: Run, seconds: Callable[[], float] = time.tim
 class Store:
     """One database as L{ILedger} and L{IDevices}; its parts are an L{gateway.interfaces.ITriggers},
     L{gateway.interfaces.IOutbox}, L{gateway.interfaces.ITrace}, L{gateway.interfaces.IOverrides},
-    L{gateway.interfaces.IPostings}, L{gateway.interfaces.IAbsences}, L{gateway.interfaces.IDecisions} and
-    L{gateway.interfaces.ISearchIndex}.
+    L{gateway.interfaces.IPostings}, L{gateway.interfaces.IAbsences}, L{gateway.interfaces.IDecisions},
+    L{gateway.interfaces.IDiversions} and L{gateway.interfaces.ISearchIndex}.
 
     C{seconds} is wall clock; it dates what is removed, and tells which stored times are of a wrong clock.
     """
@@ -104,6 +105,7 @@ class Store:
     trace: Trace = field(init=False)
     overrides: Overrides = field(init=False)
     index: SearchIndex = field(init=False)
+    diversions: Diversions = field(init=False)
     decisions: Decisions = field(init=False)
     postings: Postings = field(init=False)
     absences: Absences = field(init=False)
@@ -118,6 +120,7 @@ class Store:
         self.trace = Trace(self.database, self.seconds)
         self.overrides = Overrides(self.database)
         self.index = SearchIndex(self.database)
+        self.diversions = Diversions(self.database)
         self.decisions = Decisions(self.database)
         self.postings = Postings(self.database)
         self.absences = Absences(self.database)

@@ -26,6 +26,7 @@ from tests.contract import (
     compaction,
     decisions,
     devices,
+    diversions,
     health,
     hierarchy,
     keys,
@@ -95,6 +96,10 @@ class PostgreSQLArrangingTests(OnPostgreSQL, arranging.ArrangingContract):
 
 class PostgreSQLMovingTests(OnPostgreSQL, moving.MovingContract):
     """Items that are moved on PostgreSQL."""
+
+
+class PostgreSQLDiversionTests(OnPostgreSQL, diversions.DiversionContract):
+    """Conversations that always go to a folder on PostgreSQL."""
 
 
 class PostgreSQLIntentTests(OnPostgreSQL, ledger.IntentContract):

@@ -14,6 +14,7 @@ from tests.contract import (
     compaction,
     decisions,
     devices,
+    diversions,
     health,
     hierarchy,
     keys,
@@ -57,6 +58,10 @@ class SQLiteArrangingTests(InMemory, arranging.ArrangingContract):
 
 class SQLiteMovingTests(InMemory, moving.MovingContract):
     """Items that are moved on SQLite."""
+
+
+class SQLiteDiversionTests(InMemory, diversions.DiversionContract):
+    """Conversations that always go to a folder on SQLite."""
 
 
 class SQLiteIntentTests(InMemory, ledger.IntentContract):
