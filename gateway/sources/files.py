@@ -75,6 +75,16 @@ class MailFiles:
 
     def read(self, user: str, path: str, name: str, state: str) -> bytes:
         """The bytes of a mail. Raises L{ItemGone}, or L{BackendDown} when the disk does not give them."""
+        found = self._read(user, path, name, state)
+        for other in self._folders.elsewhere(user, path) if found is None else ():
+            found = self._read(user, other, name, state)
+            if found is not None:
+                break
+        if found is not None:
+            return found
+        raise ItemGone(f"{user}{path}/{name}")
+
+    def _read(self, user: str, path: str, name: str, state: str) -> bytes | None:
         try:
             for _ in range(TRIES):
                 where = self._find(user, path, name, state)
@@ -87,7 +97,7 @@ class MailFiles:
         except OSError as error:
             if error.errno not in ABSENT:
                 raise BackendDown(f"reading a mail of {user}: {error}") from error
-        raise ItemGone(f"{user}{path}/{name}")
+        return None
 
     def _contents(self, user: str, path: str, where: Location) -> bytes:
         with self.root.directory(user, path, where[0]) as directory:

@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from threading import Lock
 from types import MappingProxyType
 
 from attrs import define, field
@@ -16,6 +17,9 @@ from gateway.sources.disk import ABSENT, DIRECTORY, MailRoot, below, make_folder
 from gateway.sources.folders import is_folder_name
 from gateway.sources.names import is_message, split
 
+REMEMBERED = 1000
+"""So many moves are known to those who read; each matters for a moment."""
+
 OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
 
@@ -25,6 +29,8 @@ class FolderWork:
 
     root: MailRoot
     log = Logger()
+    _moved: dict[tuple[str, str], str] = field(factory=dict, init=False)
+    _lock: Lock = field(factory=Lock, init=False)
     _ways: Mapping[IntentKind, Callable[[int, Intent], bool]] = field(init=False)
 
     @_ways.default
@@ -50,6 +56,18 @@ class FolderWork:
                 return True
             raise
 
+    def elsewhere(self, user: str, path: str) -> list[str]:
+        """Where else a folder may be that the ledger has, or had a moment ago, under that path: moves take their time,
+        and who reads mails meanwhile must not believe that they are gone."""
+        found: list[str] = []
+        with self._lock:
+            at = path
+            while (to := self._moved.get((user, at))) is not None and to not in (path, *found):
+                found.append(to)
+                at = to
+            found += [before for (owner, before), after in self._moved.items() if owner == user and after == path]
+        return found
+
     def _has_account(self, user: str) -> bool:
         try:
             with self.root.account(user):
@@ -62,6 +80,11 @@ class FolderWork:
         return True
 
     def _move(self, account: int, intent: Intent) -> bool:
+        with self._lock:
+            self._moved.pop((intent.user, intent.path), None)
+            self._moved[intent.user, intent.path] = intent.to
+            while len(self._moved) > REMEMBERED:
+                del self._moved[next(iter(self._moved))]
         try:
             os.rename(intent.path, intent.to, src_dir_fd=account, dst_dir_fd=account)
         except FileNotFoundError:

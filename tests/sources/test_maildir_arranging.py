@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.arrangement import Arranged, Arrangement, Turn
-from gateway.interfaces import BackendDown, Impossible, NameTaken, Protected
+from gateway.interfaces import BackendDown, Impossible, ItemGone, NameTaken, Protected
 from gateway.model import Folder, Intent, IntentKind
 from gateway.sources import arranging
 from gateway.sources.arranging import encoded
@@ -328,6 +328,29 @@ class DirectoryTests(SynchronousTestCase):
         """A user without a directory has nothing to be done."""
         intent = Intent(7, "nobody", IntentKind.MAKE_FOLDER, ".X", ".X")
         self.assertEqual(self.files.carry_out([intent])[0], [7])
+
+    def test_readMeanwhile(self) -> None:
+        """Who reads a mail finds it under the path that its folder had, or will have, as long as the moves last."""
+        self.mail(".Work/cur/a:2,S", "one")
+        self.assertRaises(ItemGone, self.files.read, USER, ".Job", "a", "S")
+        for path, to in ((".Work", ".Job"), (".Job", ".Job 2"), (".Trash", ".Bin")):
+            self.carry_out(IntentKind.MOVE_FOLDER, path, to)
+        for path in (".Work", ".Job", ".Job 2"):
+            self.assertEqual(self.files.read(USER, path, "a", "S"), b"one")
+        self.assertRaises(ItemGone, self.files.read, USER, ".Trash", "a", "S")
+        self.assertRaises(ItemGone, self.files.read, "bob", ".Work", "a", "S")
+        self.patch(os, "rename", self._refuse)
+        self.carry_out(IntentKind.MOVE_FOLDER, ".Job 2", ".Job 3")
+        self.assertEqual(self.files.read(USER, ".Job 3", "a", "S"), b"one")
+
+    def test_movedInACircle(self) -> None:
+        """A folder that has its first name again is found under it."""
+        self.mail(".Work/cur/a:2,S", "one")
+        for path, to in ((".Work", ".Job"), (".Job", ".Work")):
+            self.carry_out(IntentKind.MOVE_FOLDER, path, to)
+        for path in (".Work", ".Job"):
+            self.assertEqual(self.files.read(USER, path, "a", "S"), b"one")
+        self.assertRaises(ItemGone, self.files.read, USER, ".Work", "b", "S")
 
     def test_failure(self) -> None:
         """What the disk refuses is left to be done, and so is what follows it."""
