@@ -140,9 +140,9 @@ class NewTests(SynchronousTestCase):
         long = part("text/plain; charset=utf-8", "\xe4" * 2000)
         mixed = multipart("mixed", long, PDF, headers="To: b@x")
         found = sent(mixed)
-        self.assertEqual(str(list(found.iter_parts())[0].get_content()).strip(), "\xe4" * 2000)
+        self.assertEqual(str(next(iter(found.iter_parts())).get_content()).strip(), "\xe4" * 2000)
         self.assertFalse(has_long_lines(made(mixed).message))
-        self.assertIn(PDF.replace(b"\r\n\r\n", b"\r\n\r\n"), made(mixed).message)
+        self.assertIn(PDF, made(mixed).message)
         signed = multipart("signed", long, PDF, headers="To: b@x")
         self.assertTrue(has_long_lines(made(signed).message))
         bare = made(text("To: b@x", "a" * 2000))
@@ -374,12 +374,11 @@ class OddTests(SynchronousTestCase):
     def test_originals(self) -> None:
         """Whatever lies in a mailbox can be answered and passed on."""
         for name, raw in odd.mails():
-            for new in (NEW, NEW_BOTH):
-                for forward in (False, True):
-                    try:
-                        self.check(composed(new, SENDER, Original(raw, forward)))
-                    except Exception as error:
-                        raise AssertionError(name) from error
+            for new, forward in ((NEW, True), (NEW_BOTH, False)):
+                try:
+                    self.check(composed(new, SENDER, Original(raw, forward)))
+                except Exception as error:
+                    raise AssertionError(name) from error
 
     def test_tokens(self) -> None:
         """Delimiters are made of what nobody can have known, and are in no part."""
