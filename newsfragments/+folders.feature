@@ -1,1 +1,1 @@
-`FolderCreate`, `FolderUpdate`, `FolderDelete`, `MoveItems`, `GetHierarchy`, and emptying a folder: from the phone into the Maildir, safe against kill -9; folders below the Inbox are `.INBOX.Name`, as IMAP servers name them.
+`FolderCreate`, `FolderUpdate`, `FolderDelete`, `MoveItems`, `GetHierarchy`, and emptying a folder: from the phone into the Maildir, safe against kill -9; folders below the Inbox are `.INBOX.Name`, as IMAP servers name them. A conversation can be sent to a folder for good (14.0 on).
