@@ -20,7 +20,7 @@ from gateway.interfaces import BackendDown
 from gateway.model import DeviceKey, Folder, FolderType, FoundFolder, Intent
 from gateway.store import Store
 from gateway.testing import MemoryMailbox
-from tests.eas.interop import Client, Gateway
+from tests.eas.interop import Client, Gateway, air, collection, sync_of
 from tests.eas.support import ANN, FOLDERS, NOW, VECTORS, Sources, call_of, decoded, refused, result_of, sent, text
 from tests.support import status_of
 
@@ -577,6 +577,20 @@ class ParkedTests(SynchronousTestCase):
         self.ask("FolderCreate", ParentId=0, DisplayName="New", Type=12)
         self.assertEqual(self.phone.ping(600, self.inbox), [])
         self.assertEqual(self.ended(), ["1", "7", None])
+
+    def test_hangingSync(self) -> None:
+        """A Sync that hangs is treated as a Ping: that of another device ends, with Status 12, its own does not."""
+        for client in (self.phone, self.tablet):
+            self.parked[client].lose()
+            client.connection.lose()
+            client.reconnect()
+            body = sync_of(collection(client.keys[self.inbox], self.inbox), more=[air("Wait", 10)])
+            self.assertEqual(client.post("Sync", body), [])
+            self.parked[client] = client.reconnect()
+        self.ask("FolderCreate", ParentId=0, DisplayName="New", Type=12)
+        self.assertEqual(self.parked[self.phone].answers(), [])
+        [answer] = self.parked[self.tablet].answers()
+        self.assertEqual(text(answer.element), "Sync(Status=12)")
 
     def test_elsewhere(self) -> None:
         """A folder that somebody else makes, in the Maildir, ends the Pings of all devices of the user."""

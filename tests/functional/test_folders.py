@@ -169,6 +169,31 @@ class FolderTests(SynchronousTestCase):
         return id
 
     @played
+    async def test_emptied(self) -> None:
+        """Deleted Items is emptied for good, and the folders below it are gone; other phones are told."""
+        for number in range(3):
+            (self.home / f".Trash/cur/170000000{number}.M1.h:2,S").write_text("Subject: old\n\nx\n")
+        make(self.home / ".Trash.Old")
+        (self.home / ".Trash.Old/new/1700000009.M9.h").write_text("Subject: old\n\nx\n")
+        phone, other = await self.ready(version="12.1"), await self.ready("phone2")
+        while "Old" not in other.folders:
+            await other.folder_sync()
+        theirs = await other.park(600)
+        trash = phone.folders["Deleted Items"]
+        held: set[str] = set()
+        while len(held) < 3:
+            held.update(id for id, _ in (await phone.sync(folder="Deleted Items")).commands("Add"))
+        options = Element("ItemOperations:Options", Element("ItemOperations:DeleteSubFolders"))
+        wanted = Element("ItemOperations:EmptyFolderContents", Element("AirSync:CollectionId", trash), options)
+        reply = await phone.ask("ItemOperations", Element("ItemOperations:ItemOperations", wanted))
+        [done] = reply.element.child("ItemOperations:Response") or ()
+        self.assertEqual(done.text_of("ItemOperations:Status"), "1")
+        self.assertEqual((mails(self.home / ".Trash"), (self.home / ".Trash.Old").exists()), ([], False))
+        self.assertEqual((await theirs).ping, "7")
+        gone = {id for id, _ in (await phone.sync(folder="Deleted Items")).commands("Delete")}
+        self.assertEqual(gone, held)
+
+    @played
     async def test_elsewhere(self) -> None:
         """What another program does to folders and what the phone does go together."""
         phone = await self.ready()
