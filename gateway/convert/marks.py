@@ -1,8 +1,8 @@
 """The marks of a mail, which are all of it that ever changes: what a Change tells, and what a client's Change asks for.
 
 A mail is read or not, has a flag and categories, and was answered or forwarded ([MS-ASEMAIL] 3.2.5.4.1). What Maildir
-has no letter for is kept in C{extra}: C{"flag"}, the details of the flag (see L{gateway.convert.flags}), and
-C{"categories"}, a list of texts.
+has no letter for is kept in C{extra}: C{"flag"}, the details of the flag (see L{gateway.convert.flags}),
+C{"categories"}, a list of texts, and C{"verb"}, the last verb executed and when that was, in seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ from typing import Any
 
 from gateway.convert.charset import clean
 from gateway.convert.flags import ACTIVE_STATUS, FLAGGED, ConversionError, flag_details, flag_element
+from gateway.convert.times import date_time
 from gateway.element import Element
 
 SEEN = "S"
 DRAFT = "D"
 REPLIED = "R"
 PASSED = "P"
+
+_VERBS = {1: REPLIED, 2: REPLIED, 3: PASSED}
 
 MAX_CATEGORIES = 300
 """Categories of one mail ([MS-ASEMAIL] 2.2.2.13)."""
@@ -40,8 +43,8 @@ def changes(state: str, extra: Mapping[str, Any], version: int, fields: Collecti
         found.append(flag_element(state, extra))
     if version >= 140 and _any(fields, "categories"):
         found.append(categories_element(extra))
-    if version >= 140 and _any(fields, REPLIED, PASSED):
-        found += verb_elements(state)
+    if version >= 140 and _any(fields, REPLIED, PASSED, "verb"):
+        found += verb_elements(state, extra)
     return found
 
 
@@ -54,8 +57,16 @@ def read_element(state: str) -> Element:
     return Element("Email:Read", int(SEEN in state))
 
 
-def verb_elements(state: str) -> list[Element]:
-    """LastVerbExecuted of a mail that was answered (1) or forwarded (3); Maildir does not tell which came last."""
+def verb_elements(state: str, extra: Mapping[str, Any]) -> list[Element]:
+    """LastVerbExecuted and LastVerbExecutionTime of a mail that was answered (1, or 2 to all) or forwarded (3).
+
+    What was done here is kept with its time; of what another program did Maildir does not tell when, nor which came
+    last.
+    """
+    kept = extra.get("verb")
+    verb, at = kept if isinstance(kept, list) and len(kept) == 2 else (0, 0)
+    if verb in _VERBS and _VERBS[verb] in state:
+        return [Element("Email2:LastVerbExecuted", verb), Element("Email2:LastVerbExecutionTime", date_time(at))]
     if REPLIED in state:
         return [Element("Email2:LastVerbExecuted", 1)]
     return [Element("Email2:LastVerbExecuted", 3)] if PASSED in state else []

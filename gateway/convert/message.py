@@ -5,7 +5,6 @@ Pure functions: octets in, elements out. No mail makes them fail: what cannot be
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -21,18 +20,17 @@ from gateway.convert.marks import amendment
 from gateway.convert.meeting import Meeting, meeting
 from gateway.convert.mime import Part
 from gateway.convert.outline import Outline, Text, outline
+from gateway.convert.times import clamped, date_time
 from gateway.element import Element
 from gateway.model import SyncOptions
 
-__all__ = ["ConversionError", "Mail", "amendment", "attachment", "changed_properties", "properties"]
+__all__ = ["ConversionError", "Mail", "amendment", "attachment", "changed_properties", "date_time", "properties"]
 
 MAX_LIST = 32768
 """Characters of To, Cc, From and ReplyTo ([MS-ASEMAIL] 2.2.2.80)."""
 
 MAX_SUBJECT = 4096
 """Characters of a Subject; mail programs send less than a thousand."""
-
-_LAST_SECOND = 253402300799
 
 _log = Logger()
 
@@ -85,7 +83,7 @@ def _properties(mail: Mail, seen: Outline, version: int, options: SyncOptions, w
     yield from body.elements(text, version, options, whole)
     yield Element("Email:MessageClass", kind)
     if invitation is not None:
-        yield invitation.element(version, _clamped(mail.received))
+        yield invitation.element(version, clamped(mail.received))
     yield Element("Email:InternetCPID", text.code_page)
     if version >= 120:
         yield flag_element(mail.state, mail.extra)
@@ -119,7 +117,7 @@ def _envelope(mail: Mail, seen: Outline) -> Iterator[Element]:
     yield from _filled("Email:Subject", subject)
     yield from _filled("Email:ReplyTo", listed(_addresses(root, "reply-to"), ";"))
     yield Element("Email:DateReceived", date_time(mail.received))
-    yield from _filled("Email:DisplayTo", _fitting([address.name or address.spec for address in to], ";"))
+    yield from _filled("Email:DisplayTo", fitting([address.name or address.spec for address in to], ";"))
     yield from _filled("Email:ThreadTopic", conversation.thread_topic(root, subject)[:MAX_SUBJECT])
     yield Element("Email:Importance", classes.importance(root))
 
@@ -128,9 +126,9 @@ def _conversation(mail: Mail, seen: Outline) -> Iterator[Element]:
     """The properties that protocol 14.0 brought."""
     root = seen.root
     yield Element("Email2:ConversationId", conversation.conversation_id(root, mail.raw[: 2**16]))
-    yield Element("Email2:ConversationIndex", conversation.conversation_index(root, _clamped(mail.received)))
+    yield Element("Email2:ConversationIndex", conversation.conversation_index(root, clamped(mail.received)))
     yield marks.categories_element(mail.extra)
-    yield from marks.verb_elements(mail.state)
+    yield from marks.verb_elements(mail.state, mail.extra)
     sender = _addresses(root, "sender")
     if sender and sender[0].spec.lower() not in [address.spec.lower() for address in _addresses(root, "from")]:
         yield from _filled("Email2:Sender", listed(sender[:1]))
@@ -163,22 +161,13 @@ def _filled(tag: str, text: str) -> tuple[Element, ...]:
 
 def listed(found: list[Address], separator: str = ", ") -> str:
     """The addresses in one line of at most L{MAX_LIST} characters."""
-    return _fitting([str(address) for address in found], separator)
+    return fitting([str(address) for address in found], separator)
 
 
-def _fitting(texts: list[str], separator: str) -> str:
+def fitting(texts: list[str], separator: str) -> str:
     """As many of the texts as fit into L{MAX_LIST} characters."""
     line = separator.join(texts)
     if len(line) <= MAX_LIST:
         return line
     kept = line.rfind(separator, 0, MAX_LIST + 1)
     return line[: kept if kept > 0 else MAX_LIST]
-
-
-def _clamped(seconds: int) -> int:
-    return min(max(seconds, 0), _LAST_SECOND)
-
-
-def date_time(seconds: int) -> str:
-    """Seconds since the epoch as dateTime: C{"2024-05-01T08:00:00.000Z"} ([MS-ASDTYPE] 2.3)."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(_clamped(seconds)))

@@ -72,6 +72,21 @@ class ChangedTests(SynchronousTestCase):
         for state, expected in (("R", "1"), ("P", "3"), ("PR", "1"), ("", None)):
             self.assertEqual(made(b"", 140, state=state).text_of("Email2:LastVerbExecuted"), expected)
 
+    def test_verbHere(self) -> None:
+        """What was done here is told with its time, 2 for an answer to all; but only while the mail has its letter."""
+        for state, kept, expected in (
+            ("R", [2, 1714550400], ["2", "2024-05-01T08:00:00.000Z"]),
+            ("PR", [3, 1714550400], ["3", "2024-05-01T08:00:00.000Z"]),
+            ("P", [1, 1714550400], ["3", None]),
+            ("", [1, 1714550400], [None, None]),
+            ("R", [9, 0], ["1", None]),
+            ("R", "x", ["1", None]),
+        ):
+            found = made(b"", 140, state=state, extra={"verb": kept})
+            self.assertEqual([found.text_of(f"Email2:LastVerb{name}") for name in ("Executed", "ExecutionTime")], expected)
+        changed = changed_properties(Mail(b"", "R", {"verb": [2, 5]}), 141, frozenset(("verb",)))
+        self.assertEqual([element.text for element in changed], ["2", "1970-01-01T00:00:05.000Z"])
+
     def test_categories(self) -> None:
         """Categories has the names that were given, and is empty without ([MS-ASEMAIL] 2.2.2.13)."""
         found = made(b"", 140, extra=CATEGORIES).child("Email:Categories")

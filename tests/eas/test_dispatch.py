@@ -316,7 +316,7 @@ class BodyTests(DispatchCase):
             self.check(self.command("Ping", b"nonsense", **fields), "4", "Ping:Ping")
 
     def test_message(self) -> None:
-        """The commands that send mail take a message before 14.0, and WBXML from then on, and not the other one."""
+        """The commands that send mail take a message in every version, and WBXML from 14.0 on only."""
         send = self.world.commands["SendMail"] = Told(Answer())
         mail, mime = b"From: a\r\n\r\nb", "message/rfc822"
         document = wbxml.encode(Element("ComposeMail:SendMail"))
@@ -329,6 +329,8 @@ class BodyTests(DispatchCase):
         for version in NEW:
             self.assertEqual(self.command("SendMail", document, MS_ASProtocolVersion=version).status, 200)
             answer = self.command("SendMail", mail, Content_Type=mime, MS_ASProtocolVersion=version)
+            self.assertEqual((answer.status, send.calls[-1].raw, send.calls[-1].body), (200, mail, None))
+            answer = self.command("SendMail", mail, Content_Type="text/plain", MS_ASProtocolVersion=version)
             self.check(answer, "101", "ComposeMail:SendMail")
 
     def test_messageWithoutType(self) -> None:
