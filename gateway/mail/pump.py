@@ -246,10 +246,11 @@ class Pump:
         due = self.retry.again(letter.attempts, letter.created, self.now(), letter.expires)
         if due is None or len(later) == len(letter.recipients):
             later = []
-        refused = {one: said[one].text for one in letter.recipients if one in said and said[one].fate is Fate.REFUSED}
+        words = {Fate.REFUSED: "{}", Fate.LATER: "given up, {}"}
+        why = {one: words[fate].format(said[one].text) for one in said if (fate := said[one].fate) in words}
         missed = [one for one in letter.recipients if one not in taken and one not in later]
         found = [evolve(letter, id=0, recipients=tuple(later), due=due or 0.0, doubted=False)] if later else []
-        told = self._told(letter, {one: refused.get(one, outcome.result) for one in missed})
+        told = self._told(letter, {one: why.get(one, outcome.result) for one in missed})
         return found if told is None else [*found, told]
 
     def _told(self, letter: Letter, faults: Mapping[str, str]) -> Letter | None:
