@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -116,8 +118,7 @@ class SmppTests(TestCase):
         end = time.monotonic() + seconds
         while not wanted(states := await self.states()):
             if time.monotonic() > end:
-                assert self.pump is not None
-                self.fail(f"it stayed at {states}, with {self.pump.states()}")
+                self.fail(f"it stayed at {states}, with {self.pump.states() if self.pump is not None else None}")
             await self.rest(0.1)
 
     def rest(self, seconds: float) -> Deferred[None]:
@@ -242,3 +243,27 @@ class SmppTests(TestCase):
         await self.until(lambda states: sum(states[state] for state in OVER) == 1000)
         await pump.stopService()
         await self.accounted(1000)
+
+    def child(self, port: int) -> subprocess.Popen[bytes]:
+        """A pump in a process of its own."""
+        command = [sys.executable, "-m", "tests.functional.pumping", f"{self.folder}/store.sqlite", str(port)]
+        child = subprocess.Popen(command, cwd=Path(__file__).parents[2])
+        self.addCleanup(child.wait)
+        self.addCleanup(child.kill)
+        return child
+
+    async def test_killed(self) -> None:
+        """A pump that is killed twice among 2,000 triggers, while the SMSC throttles now and then, sends them all; what
+        was in doubt is sent again once, and the rest once."""
+        smsc = await self.smsc(throttle=0.1)
+        await self.put(2000)
+        for enough in (400, 900):
+            child = self.child(smsc.port)
+            await self.until(lambda states, enough=enough: len(smsc.taken) >= enough)
+            child.kill()
+            child.wait()
+        self.child(smsc.port)
+        await self.until(lambda states: sum(states[state] for state in OVER) == 2000)
+        self.assertEqual(len(smsc.taken), 2000)
+        self.assertLessEqual(max(smsc.taken.values()), 2)
+        self.assertLessEqual(smsc.taken.total(), 2000 + 2 * 20)

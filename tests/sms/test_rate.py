@@ -65,40 +65,99 @@ class RateTests(SynchronousTestCase):
         self.assertFalse(rate.throttled_lately)
 
     def test_halves(self) -> None:
-        """Throttling halves the rate, once for all answers of one second, and not below a floor."""
+        """Throttling halves the rate, once for all answers of a second."""
         rate = Rate(self.clock, 80)
+        self.assertFalse(rate.reduced)
         for _ in range(5):
             rate.throttled()
-        self.assertEqual(rate.now, 40)
-        self.clock.advance(1)
-        rate.throttled()
-        self.assertAlmostEqual(rate.now, 22)
-        for _ in range(100):
-            self.clock.advance(1)
+        self.assertEqual((rate.now, rate.reduced), (40, True))
+
+    def test_halvesAgain(self) -> None:
+        """While most submits are refused the rate is halved every second, but not to nothing."""
+        rate = Rate(self.clock, 80)
+        for _ in range(40):
+            rate.take()
             rate.throttled()
+            self.clock.advance(1)
+        self.assertLess(rate.now, 1)
         self.assertGreaterEqual(rate.now, 0.1)
 
+    def test_someRefused(self) -> None:
+        """While some submits are refused, however long, the rate comes back to near where it was each time."""
+        rate = Rate(self.clock, 400)
+        sent = 0
+        for _ in range(6000):
+            while rate.wait() == 0:
+                rate.take()
+                sent += 1
+                if sent % 10 == 0:
+                    rate.throttled()
+            self.clock.advance(0.01)
+        self.assertGreater(sent, 60 * 200)
+        self.assertGreaterEqual(rate.now, 100)
+
+    def test_limitOfTheSmsc(self) -> None:
+        """An SMSC that takes less than was agreed on gets most of what it takes, and few submits are refused."""
+        rate = Rate(self.clock, 400)
+        taken = refused = 0
+        room = 50.0
+        for _ in range(12_000):
+            room = min(50.0, room + 0.5)
+            while rate.wait() == 0:
+                rate.take()
+                if room >= 1:
+                    room -= 1
+                    taken += 1
+                else:
+                    refused += 1
+                    rate.throttled()
+            self.clock.advance(0.01)
+        self.assertGreater(taken, 120 * 50 * 0.6)
+        self.assertLess(refused, taken / 4)
+
     def test_growsAgain(self) -> None:
-        """Without throttling the rate grows step by step to its limit and not above it."""
+        """Without throttling the rate comes back in seconds, and never above the limit."""
         rate = Rate(self.clock, 80)
         rate.throttled()
-        self.assertLess(self.sent(rate, 1), 50)
-        self.sent(rate, 20)
+        self.assertLess(self.sent(rate, 1), 60)
+        self.sent(rate, 4.1)
         self.assertEqual(rate.now, 80)
+        self.sent(rate, 20)
+        self.assertEqual((rate.now, rate.reduced), (80, False))
+
+    def test_growsFromLittle(self) -> None:
+        """Also from very little it comes back within a minute."""
+        rate = Rate(self.clock, 400)
+        for _ in range(8):
+            rate.take()
+            rate.throttled()
+            self.clock.advance(1)
+        self.assertLess(rate.now, 10)
+        self.sent(rate, 30)
+        self.assertEqual(rate.now, 400)
 
     def test_findsOut(self) -> None:
         """Where no limit is set, half of what went out in the last second is the beginning; it is forgotten again."""
         rate = Rate(self.clock)
         for _ in range(3):
-            for _ in range(200):
+            for _ in range(256):
                 rate.wait()
                 rate.take()
             self.clock.advance(1)
         rate.throttled()
-        self.assertLess(abs(rate.now - 100), 5)
-        self.clock.advance(200)
-        rate.wait()
-        self.assertEqual(rate.now, inf)
+        self.assertIn(round(rate.now), range(90, 140))
+        for _ in range(60):
+            self.clock.advance(1)
+            rate.wait()
+        self.assertEqual((rate.now, rate.reduced), (inf, False))
+
+    def test_findsOutAtOnce(self) -> None:
+        """That is so in the first second, too."""
+        rate = Rate(self.clock)
+        for _ in range(100):
+            rate.take()
+        rate.throttled()
+        self.assertIn(round(rate.now), range(30, 60))
 
     def test_congestion(self) -> None:
         """A congested SMSC is spared before it throttles: first the rate stays, then it is halved."""
@@ -106,9 +165,13 @@ class RateTests(SynchronousTestCase):
         rate.congested(79)
         self.assertEqual(rate.now, 80)
         rate.congested(95)
+        rate.congested(95)
         self.assertEqual(rate.now, 40)
         for _ in range(10):
             self.clock.advance(0.9)
             rate.congested(85)
             rate.wait()
         self.assertEqual(rate.now, 40)
+        self.clock.advance(20)
+        rate.wait()
+        self.assertEqual(rate.now, 80)
