@@ -63,6 +63,11 @@ class Data:
         """The SQLite file that is used when C{store.url} is empty."""
         return self.folder / "pushgw.sqlite"
 
+    @property
+    def marks(self) -> Path:
+        """The file in which is noted how far ids were given, whatever the database is."""
+        return self.folder / "pushgw.marks"
+
 
 @frozen(kw_only=True)
 class Https:

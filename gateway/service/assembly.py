@@ -51,6 +51,7 @@ from gateway.service.examining import make_live, note_cut
 from gateway.service.knocking import make_knocking
 from gateway.service.mail import host_name, make_doors, make_post
 from gateway.service.mailout import MailOut
+from gateway.service.marks import MarksFile
 from gateway.service.orders import make_orders
 from gateway.service.parts import Parts, Pools, Reporter, counted, ended
 from gateway.service.people import Notes, make_addresses, make_deputy, search_commands, told
@@ -269,4 +270,5 @@ def assemble(config: Config, reactor: Any) -> Parts:
         post=make_post(config, accounts, source, reactor, context, doors, local.delivered),
         knocking=knocking,
         doorkeeper=doorkeeper,
+        marks=MarksFile(config.data.marks, store),
     )

@@ -82,6 +82,7 @@ class GatewayService(Service):
         parts.accounts.changed = self._accounts_changed
         parts.addresses.look()
         reloading.check_heartbeats(self.config)
+        await parts.marks.start()
         await parts.orders.modes.load()
         await parts.orders.entry.load()
         self._gauges(parts)
@@ -139,7 +140,7 @@ class GatewayService(Service):
 
     async def _write_back(self, parts: Parts) -> None:
         """Write all that is collected in memory; what cannot be written is logged."""
-        for flush in (parts.knocking.flush, parts.partnerships.flush, parts.store.flush):
+        for flush in (parts.knocking.flush, parts.partnerships.flush, parts.store.flush, parts.marks.note):
             try:
                 await flush()
             except CancelledError:
@@ -154,8 +155,12 @@ class GatewayService(Service):
         return self.parts.store.flush()
 
     def _note(self) -> Deferred[None]:
+        return ensureDeferred(self._noted())
+
+    async def _noted(self) -> None:
         assert self.parts is not None
-        return ensureDeferred(self.parts.partnerships.flush())
+        await self.parts.partnerships.flush()
+        await self.parts.marks.note()
 
     def _trace(self) -> Deferred[None]:
         assert self.parts is not None

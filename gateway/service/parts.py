@@ -36,6 +36,7 @@ from gateway.metrics import Metrics
 from gateway.model import Change
 from gateway.service.admitting import Doorkeeper
 from gateway.service.knocking import Knocking
+from gateway.service.marks import MarksFile
 from gateway.service.posting import OurAddresses
 from gateway.sources.maildir import MaildirSource
 from gateway.sources.smtpin import Post
@@ -106,6 +107,7 @@ class Parts:
     post: Post
     knocking: Knocking
     doorkeeper: Doorkeeper
+    marks: MarksFile
 
 
 @implementer(IReporter)

@@ -20,6 +20,7 @@ import gateway.store.health as health
 import gateway.store.hierarchy as hierarchy
 import gateway.store.intents as intents
 import gateway.store.look as look
+import gateway.store.marks as marks
 import gateway.store.moving as moving
 import gateway.store.record as record
 import gateway.store.sync as sync
@@ -47,6 +48,7 @@ from gateway.store.decisions import Decisions
 from gateway.store.diversions import Diversions
 from gateway.store.keys import key_counter
 from gateway.store.lines import drop_line
+from gateway.store.marks import Marks
 from gateway.store.migrate import migrate
 from gateway.store.overrides import Overrides
 from gateway.store.postings import Postings
@@ -269,6 +271,17 @@ class Store:
     def newest(self) -> Deferred[float]:
         """The latest time that was written down with a device, a letter or a hop; 0 if there is none."""
         return self.database.read(health.newest)
+
+    def marks(self) -> Deferred[Marks]:
+        """How far the ids of folders and items are."""
+        return self.database.read(marks.marks)
+
+    def go_on(self, past: Marks) -> Deferred[bool]:
+        """Give no id that was given in the past, although this database may know nothing of it; whether it knew less.
+
+        To be called before anything gets an id.
+        """
+        return self.database.write_durably(marks.go_on, past)
 
     def close(self) -> None:
         """Close the database, after the last Deferred has fired."""

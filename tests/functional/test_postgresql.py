@@ -32,6 +32,7 @@ from tests.contract import (
     keys,
     ledger,
     looks,
+    marks,
     moving,
     outbox,
     overrides,
@@ -138,6 +139,10 @@ class PostgreSQLCursorTests(OnPostgreSQL, searching.CursorContract):
 
 class PostgreSQLDecisionTests(OnPostgreSQL, decisions.DecisionsContract):
     """What was decided of devices on PostgreSQL."""
+
+
+class PostgreSQLMarksTests(OnPostgreSQL, marks.MarksContract):
+    """Ids that go on on PostgreSQL."""
 
 
 class PostgreSQLLookTests(OnPostgreSQL, looks.LookContract):

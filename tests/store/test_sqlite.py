@@ -20,6 +20,7 @@ from tests.contract import (
     keys,
     ledger,
     looks,
+    marks,
     moving,
     outbox,
     overrides,
@@ -98,6 +99,10 @@ class SQLiteCursorTests(InMemory, searching.CursorContract):
 
 class SQLiteDecisionTests(InMemory, decisions.DecisionsContract):
     """What was decided of devices on SQLite."""
+
+
+class SQLiteMarksTests(InMemory, marks.MarksContract):
+    """Ids that go on on SQLite."""
 
 
 class SQLiteLookTests(InMemory, looks.LookContract):
