@@ -4,7 +4,7 @@ from gateway.config.device_policy import Policy
 from gateway.config.devices import DeviceRule, Devices
 from gateway.config.listening import Admin, Data, Https, Smtp, TLSVersion
 from gateway.config.parse import ConfigError, load
-from gateway.config.people import Directory
+from gateway.config.people import Directory, Smime
 from gateway.config.pushing import NO_POLICY, DirectPush, Group, ModePolicy, Provisioning, User, UserDevice
 from gateway.config.render import render_reference, render_sample, show
 from gateway.config.running import Cred, Ledger, Limits, Log, LogFormat, Maildir, Store
@@ -58,6 +58,7 @@ __all__ = [
     "Receipts",
     "Relay",
     "Security",
+    "Smime",
     "Sms",
     "Smtp",
     "Store",

@@ -23,7 +23,7 @@ from gateway.config.kinds import (
     described,
 )
 from gateway.config.option import option
-from gateway.config.texts import host
+from gateway.config.texts import host, web_address
 
 
 class TLSVersion(Enum):
@@ -89,6 +89,14 @@ class Https:
         Several(Neighbour()),
         'Addresses and networks of proxies whose X-Forwarded-For is believed; "unix": who comes by a Unix socket',
         example=Several(Neighbour()).read(["127.0.0.1", "192.0.2.0/28", "unix"]),
+        live=True,
+    )
+    public_url: str = option(
+        "",
+        Text(web_address, empty=True),
+        "Where devices reach this gateway from everywhere, which is what Autodiscover tells them; empty: https:// and "
+        "server_name, if that has a domain, and else the name that they asked for",
+        example="https://push.example.org",
         live=True,
     )
     certificate: Path = option(

@@ -26,3 +26,17 @@ class Directory:
         example=Path("addresses.csv"),
         live=True,
     )
+
+
+@frozen(kw_only=True)
+class Smime:
+    """Whose signatures on certificates for mail are believed."""
+
+    ca: Path | None = option(
+        None,
+        Location(),
+        "Certificates, in PEM form, of those who may vouch for certificates of people; read again on reload",
+        unset="those of the system",
+        example=Path("smime-ca.pem"),
+        live=True,
+    )

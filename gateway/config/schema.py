@@ -12,7 +12,7 @@ from attrs import Factory, field, frozen
 from gateway.config.devices import Devices
 from gateway.config.listening import Admin, Data, Https, Smtp
 from gateway.config.option import section, table
-from gateway.config.people import Directory
+from gateway.config.people import Directory, Smime
 from gateway.config.pushing import NO_POLICY, DirectPush, Group, ModePolicy, Provisioning, User
 from gateway.config.running import Cred, Ledger, Limits, Log, Maildir, Store
 from gateway.config.sending import Operator, Relay
@@ -51,6 +51,7 @@ class Config:
     relay: Relay = section(Relay, "The server that takes the mails that the gateway sends.")
     trace: Trace = section(Trace, "The record of what happened to each change on its way to each device.")
     directory: Directory = section(Directory, "Whom users can find besides each other.")
+    smime: Smime = section(Smime, "Whose signatures on certificates for mail are believed.")
     provisioning: Provisioning = section(
         Provisioning, "The policy that devices must apply before they may synchronise."
     )

@@ -26,6 +26,13 @@ def host(value: str) -> None:
         raise Wrong(f"{described(value)} is not a host name", "Write it in ASCII, such as mail.example.org")
 
 
+def web_address(value: str) -> None:
+    """The beginning of an address of HTTPS, up to its host and port."""
+    name, colon, port = value.removeprefix("https://").partition(":")
+    if not value.startswith("https://") or not _HOST.fullmatch(name) or (colon and not port.isdecimal()):
+        raise Wrong(f"{described(value)} is not a server of HTTPS", "Write https://HOST or https://HOST:PORT")
+
+
 def zone(value: str) -> None:
     """The name of a time zone."""
     try:

@@ -6,11 +6,12 @@ A leaner lane may stand beside it: it makes an L{Arrival} and writes a L{Reply},
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from types import MappingProxyType
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from attrs import define, field, frozen
@@ -22,6 +23,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString
 from zope.interface import implementer
 
+from gateway.eas.autodiscover import JSON_PATH, LARGEST, XML_PATH, Autodiscover
 from gateway.eas.channel import BoundedChannel
 from gateway.eas.dispatch import RETRY_LATER, Arrival, Dispatcher, Reply
 from gateway.eas.incoming import ChannelLimits, DeviceRequest, Incoming
@@ -32,6 +34,8 @@ KNOWN_METHODS = frozenset({b"GET", b"HEAD", b"PUT", b"DELETE", b"TRACE", b"PATCH
 Networks = Sequence[IPv4Network | IPv6Network | str]
 """Networks; C{"unix"} is whoever comes by a Unix socket."""
 
+_XML, _JSON = XML_PATH.encode(), JSON_PATH.encode()
+_METHODS = KNOWN_METHODS | {b"POST", b"OPTIONS"}
 _PATHS = frozenset({PATH, PATH + b"/default.eas"})
 _AUTHORITY = re.compile(rb"\Ahttps?://[^/?]*", re.IGNORECASE)
 _PHRASES = MappingProxyType({**{status.value: status.phrase for status in HTTPStatus}, **REASONS})
@@ -99,15 +103,23 @@ class ActiveSync:
         if method not in (b"OPTIONS", b"POST"):
             self.say(request, 405 if method in KNOWN_METHODS else 501, _NOBODY, method, {"Allow": "OPTIONS,POST"})
             return
-        address = client_address(request.peer, fields.get(b"X-Forwarded-For"), self.proxies.networks)
+        address = self.client(request, incoming)
         if method == b"OPTIONS":
-            answering = ensureDeferred(self.dispatcher.options(fields.get, address))
+            self.answer(request, self.dispatcher.options(fields.get, address))
         else:
             arrival = Arrival(query, fields.get, incoming.content.read(), address)
-            answering = ensureDeferred(self.dispatcher.post(arrival))
+            self.answer(request, self.dispatcher.post(arrival))
+
+    def client(self, request: DeviceRequest, incoming: Incoming) -> str:
+        """The address of who asks."""
+        return client_address(request.peer, incoming.fields.get(b"X-Forwarded-For"), self.proxies.networks)
+
+    def answer(self, request: DeviceRequest, work: Coroutine[Any, Any, Reply]) -> None:
+        """Have a reply made, and write it; who leaves before ends the work."""
+        answering = ensureDeferred(work)
         if not answering.called:
             request.lost = answering.cancel
-        answering.addCallbacks(self._answer, self._broken, (request,), {}, (request,))
+        answering.addCallbacks(self.write, self._broken, (request,), {}, (request,))
 
     def say(
         self, request: DeviceRequest, code: int, text: bytes, method: bytes = b"", headers: Mapping[str, str] = _TEXT
@@ -117,7 +129,7 @@ class ActiveSync:
         request.respond(_status(code), {**date, **_TEXT, **headers}, b"" if method == b"HEAD" else text)
         request.finish()
 
-    def _answer(self, reply: Reply, request: DeviceRequest) -> None:
+    def write(self, reply: Reply, request: DeviceRequest) -> None:
         """Write a reply and tell who wants to know, before the connection's next request is looked at."""
         status, account = _status(reply.status), partial(self._account, reply)
         headers = {"Date": datetimeToString(self.dispatcher.now()).decode(), **reply.headers}
@@ -153,17 +165,52 @@ class ActiveSync:
 
 @frozen
 class Root:
-    """The paths: there is one, in any case of letters, also with a trailing slash or default.eas."""
+    """The paths, in any case of letters, also with a trailing slash: that of ActiveSync, also with default.eas, and
+    those of Autodiscover, if there is such a thing."""
 
     active_sync: ActiveSync
+    autodiscover: Autodiscover | None = None
 
     def serve(self, request: DeviceRequest, incoming: Incoming) -> None:
         """Have a request answered."""
         path, _, query = _AUTHORITY.sub(b"", incoming.target, count=1).partition(b"?")
-        if unquote_to_bytes(path).lower().rstrip(b"/") in _PATHS:
+        plain = unquote_to_bytes(path).lower().rstrip(b"/")
+        if plain in _PATHS:
             self.active_sync.serve(request, incoming, query)
+        elif self.autodiscover is not None and plain == _XML:
+            self._xml(self.autodiscover, request, incoming)
+        elif self.autodiscover is not None and (plain == _JSON or plain.startswith(_JSON + b"/")):
+            self._json(self.autodiscover, request, incoming, path[len(_JSON) :], query)
         else:
             self.active_sync.say(request, 404, _NOTHING, incoming.method)
+
+    def _xml(self, autodiscover: Autodiscover, request: DeviceRequest, incoming: Incoming) -> None:
+        """Whoever comes without TLS is sent to where there is some: such a request is never answered with more."""
+        method, fields = incoming.method, incoming.fields
+        if method not in (b"GET", b"POST"):
+            self._no_method(request, method, "GET,POST")
+            return
+        scheme = (fields.get(b"X-Forwarded-Proto") or (b"https" if request.secured else b"http")).strip().lower()
+        if method == b"GET" and scheme == b"http":
+            where = autodiscover.url(fields.get(b"Host"), XML_PATH)
+            self.active_sync.say(request, 302, b"", method, {"Location": where})
+            return
+        address = self.active_sync.client(request, incoming)
+        content = incoming.content.read(LARGEST + 1)
+        self.active_sync.answer(request, autodiscover.xml(method, fields.get, content, address))
+
+    def _json(
+        self, autodiscover: Autodiscover, request: DeviceRequest, incoming: Incoming, path: bytes, query: bytes
+    ) -> None:
+        if incoming.method != b"GET":
+            self._no_method(request, incoming.method, "GET")
+            return
+        host, address = incoming.fields.get(b"Host"), self.active_sync.client(request, incoming)
+        rest, asked = path.decode("utf-8", "replace"), query.decode("utf-8", "replace")
+        self.active_sync.write(autodiscover.json(rest, asked, host, address), request)
+
+    def _no_method(self, request: DeviceRequest, method: bytes, allowed: str) -> None:
+        self.active_sync.say(request, 405 if method in _METHODS else 501, _NOBODY, method, {"Allow": allowed})
 
 
 @implementer(IProtocolNegotiationFactory)

@@ -9,7 +9,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Protocol
 
 from attrs import define, field, frozen
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IReactorTime, ISSLTransport
 from twisted.python.failure import Failure
 from twisted.web.iweb import INonQueuedRequestFactory
 from zope.interface import provider
@@ -171,6 +171,11 @@ class DeviceRequest:
         """The address of the other end, or C{"unix"} for a socket without one."""
         assert self.channel is not None
         return host_of(self.channel.getPeer())
+
+    @property
+    def secured(self) -> bool:
+        """Whether it came by TLS that ends here."""
+        return ISSLTransport.providedBy(getattr(self.channel, "transport", None))
 
     def respond(self, status: str, headers: Mapping[str, str], body: bytes) -> None:
         """Write the answer, if there is a connection to write it to. C{status} is code and reason phrase."""

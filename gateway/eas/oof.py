@@ -10,7 +10,7 @@ from attrs import evolve
 from gateway.absence import Absence, Audience, Away, Reply
 from gateway.convert.charset import clean
 from gateway.convert.html import from_text, to_text
-from gateway.convert.message import date_time
+from gateway.convert.times import date_time
 from gateway.element import Element
 
 MALFORMED, INVALID, CONFLICT = 2, 5, 6

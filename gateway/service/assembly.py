@@ -43,6 +43,7 @@ from gateway.eas.sending import COMMANDS as SENDING
 from gateway.eas.settings import Settings
 from gateway.eas.spool import Spools
 from gateway.eas.sync import Sync
+from gateway.eas.validatecert import ValidateCert
 from gateway.mail.returns import Returns
 from gateway.metrics import Metrics
 from gateway.model import DeviceKey
@@ -54,9 +55,18 @@ from gateway.service.mailout import MailOut
 from gateway.service.marks import MarksFile
 from gateway.service.orders import make_orders
 from gateway.service.parts import Parts, Pools, Reporter, counted, ended
-from gateway.service.people import Notes, make_addresses, make_deputy, search_commands, told
+from gateway.service.people import (
+    Notes,
+    make_addresses,
+    make_autodiscover,
+    make_deputy,
+    make_resolving,
+    search_commands,
+    told,
+)
 from gateway.service.posting import make_local, make_sending, our_addresses
 from gateway.service.smsout import SmsOut, meters_of
+from gateway.service.trusting import TrustFile
 from gateway.sources.maildir import MaildirOptions, MaildirSource, directory_events
 from gateway.store import Store, open_store
 from gateway.tls import KeyPair, ServerContext
@@ -216,6 +226,9 @@ def assemble(config: Config, reactor: Any) -> Parts:
     commands.update(search_commands(addresses, pools.run("files"), {}, {}))
     commands["Settings"] = Settings(partnerships, store.absences, addresses.of, rules, wall_clock)
     notes = Notes(store.outbox, ours, mail_out.kick)
+    trust = TrustFile(config.smime.ca)
+    commands["ValidateCert"] = ValidateCert(pools.run("files"), time.time, trust)
+    commands["ResolveRecipients"] = make_resolving(addresses, pools.run("files"))
     local.delivered = partial(told, make_deputy(store.absences, addresses, notes, host_name(config)))
     returns = Returns(store.outbox, mail_out.routes, time.time, knocking.received)
 
@@ -235,7 +248,8 @@ def assemble(config: Config, reactor: Any) -> Parts:
         lambda operator, result: metrics.door.labels(operator, result).inc(),
     )
     proxies = TrustedProxies(https.trusted_proxies)
-    root = Root(ActiveSync(dispatcher, proxies))
+    autodiscover = make_autodiscover(config, dispatcher, addresses, accounts, ours)
+    root = Root(ActiveSync(dispatcher, proxies), autodiscover)
     orders = make_orders(config, store, partnerships, policy, accounts, wall_clock, board, admission)
     orders.lines.registered, orders.lines.dropped = knocking.waker.registered, knocking.waker.dropped
     orders.modes.changed = orders.entry.changed = knocking.modes_changed
@@ -253,6 +267,8 @@ def assemble(config: Config, reactor: Any) -> Parts:
         rules=rules,
         accounts=accounts,
         addresses=addresses,
+        autodiscover=autodiscover,
+        trust=trust,
         verifier=verifier,
         authenticator=authenticator,
         context=context,

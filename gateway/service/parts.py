@@ -23,6 +23,7 @@ from gateway.cred.addresses import AddressBook
 from gateway.cred.authenticator import Authenticator
 from gateway.cred.verifier import Verifier
 from gateway.eas.access import Entry
+from gateway.eas.autodiscover import Autodiscover
 from gateway.eas.dispatch import Dispatcher
 from gateway.eas.estimate import GetItemEstimate
 from gateway.eas.gate import Rules
@@ -38,6 +39,7 @@ from gateway.service.admitting import Doorkeeper
 from gateway.service.knocking import Knocking
 from gateway.service.marks import MarksFile
 from gateway.service.posting import OurAddresses
+from gateway.service.trusting import TrustFile
 from gateway.sources.maildir import MaildirSource
 from gateway.sources.smtpin import Post
 from gateway.store import Store
@@ -90,6 +92,8 @@ class Parts:
     rules: Rules
     accounts: Accounts
     addresses: AddressBook
+    autodiscover: Autodiscover
+    trust: TrustFile
     verifier: Verifier
     authenticator: Authenticator
     context: ServerContext

@@ -17,9 +17,12 @@ from gateway.config import Config
 from gateway.cred.accounts import Accounts
 from gateway.cred.addresses import AddressBook, read_pictures
 from gateway.eas import find, searching
+from gateway.eas.autodiscover import Autodiscover
 from gateway.eas.call import Command
+from gateway.eas.dispatch import Dispatcher
 from gateway.eas.finding import Searcher
 from gateway.eas.gal import GalSearcher, Pictures
+from gateway.eas.resolving import ResolveRecipients
 from gateway.interfaces import IAbsences, IOutbox
 from gateway.mail.deputy import Deputy
 from gateway.mail.undelivered import LOCAL
@@ -27,6 +30,24 @@ from gateway.model import DeviceKey
 from gateway.service.mailout import RELAY
 from gateway.service.posting import OurAddresses
 from gateway.trigger import Letter
+
+
+def public_url(config: Config) -> str:
+    """Where the gateway is reached, or nothing if that is not said."""
+    name = config.https.server_name
+    return config.https.public_url or (f"https://{name}" if "." in name else "")
+
+
+def make_autodiscover(
+    config: Config, dispatcher: Dispatcher, addresses: AddressBook, accounts: Accounts, ours: OurAddresses
+) -> Autodiscover:
+    """What tells devices where to go."""
+
+    def serves(address: str) -> bool:
+        # Who has not said which domains are ours is believed to be right where the DNS has sent the device.
+        return set(addresses.domains) <= {"localhost"} or ours.ours(address)
+
+    return Autodiscover(dispatcher, addresses.directory, accounts.resolve, serves, ours.primary, public_url(config))
 
 
 def make_addresses(config: Config, accounts: Accounts, reactor: Any, run: Any) -> AddressBook:
@@ -50,6 +71,12 @@ def search_commands(
         "Search": searching.Search({searching.GAL: people["Search"], **mails}),
         "Find": find.Find({find.GAL: people["Find"], **found}),
     }
+
+
+def make_resolving(addresses: AddressBook, run: Any) -> ResolveRecipients:
+    """ResolveRecipients."""
+    pictures: Pictures = partial(run, read_pictures)
+    return ResolveRecipients(addresses.directory, pictures)
 
 
 @define(eq=False)

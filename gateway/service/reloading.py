@@ -15,7 +15,7 @@ from gateway.cred.accounts import load_accounts
 from gateway.service.mail import apply_smtp
 from gateway.service.orders import apply_orders
 from gateway.service.parts import Parts
-from gateway.service.people import apply_addresses
+from gateway.service.people import apply_addresses, public_url
 from gateway.service.posting import sending_limits
 from gateway.tls import BadCertificate, KeyPair
 
@@ -73,6 +73,7 @@ def _connections(parts: Parts, config: Config) -> None:
     parts.site.idle_timeout = config.https.idle_timeout
     parts.proxies.networks = config.https.trusted_proxies
     parts.dispatcher.realm = config.https.server_name
+    parts.autodiscover.public_url = public_url(config)
     parts.dispatcher.access.enabled = config.log.access
 
 
@@ -90,7 +91,14 @@ def _mail(parts: Parts, config: Config) -> None:
     apply_smtp(parts.post, config)
     parts.accounts.domains = config.smtp.domains
     parts.ours.apply(config)
+    _people(parts, config)
+
+
+def _people(parts: Parts, config: Config) -> None:
+    """Who is found where, and who vouches for them."""
     apply_addresses(parts.addresses, config)
+    parts.autodiscover.public_url = public_url(config)
+    parts.trust.path = config.smime.ca
 
 
 def _passwords(parts: Parts, config: Config) -> None:
@@ -160,7 +168,9 @@ def _names(section: type[Any]) -> list[str]:
 APPLIED: Mapping[str, Apply] = MappingProxyType(
     {
         **_section("https", _nothing, "certificate", "private_key", "minimum_tls"),
-        **_section("directory", _mail, "file"),
+        **_section("https", _people, "public_url"),
+        **_section("smime", _people, "ca"),
+        **_section("directory", _people, "file"),
         **_section(
             "https",
             _connections,
