@@ -222,7 +222,7 @@ def _quoted(entity: Entity, new: Outline, original: Body, reply: bool, token: st
     """The new content with the text of the original, and the HTML of it, if it is HTML."""
     targets = dict.fromkeys([*new.text.plain[-1:], *new.text.rich[-1:]])
     if not targets:
-        written = text_entity("plain", quoting.plain("", original, reply))
+        written = text_entity("plain", quoting.plain("", original))
         return together("mixed", [written, entity], f"=_quoted_{token}"), ""
     html = ""
     for part in targets:
@@ -230,7 +230,7 @@ def _quoted(entity: Entity, new: Outline, original: Body, reply: bool, token: st
             html = quoting.rich(part.decoded[0], original, reply)
             rewritten(part, html)
         else:
-            rewritten(part, quoting.plain(part.decoded[0], original, reply))
+            rewritten(part, quoting.plain(part.decoded[0], original))
     return entity_of(taken_apart(serialised(new.root))), html
 
 

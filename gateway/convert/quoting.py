@@ -24,16 +24,12 @@ _FRAME = re.compile(r"<!doctype\b[^>]{0,500}>|</?(?:html|head|body)\b[^>]{0,500}
 _QUOTE = "margin:0 0 0 .8ex;border-left:1px solid #ccc;padding-left:1ex"
 
 
-def plain(text: str, original: Body, reply: bool) -> str:
-    """A plain text with the other mail below it; in a reply each of its lines begins with C{>}."""
+def plain(text: str, original: Body) -> str:
+    """A plain text with the other mail below it, as it is: its full text is to be sent ([MS-ASCMD] 2.2.1.20)."""
     rendered = original.rendered(PLAIN_TYPE, MAX_QUOTED)
-    lines = rendered.text.rstrip().split("\r\n")
-    if rendered.truncated:
-        lines.append("[...]")
-    if reply:
-        lines = [f">{line}" if line.startswith(">") else f"> {line}".rstrip() for line in lines]
     head = [f"{name}: {value}" for name, value in _head(original.outline.root)]
-    return "\r\n".join([text.rstrip(), "", _LINE, *head, "", *lines, ""])
+    cut = ["[...]"] if rendered.truncated else []
+    return "\r\n".join([text.rstrip(), "", _LINE, *head, "", rendered.text.rstrip(), *cut, ""])
 
 
 def rich(text: str, original: Body, reply: bool) -> str:

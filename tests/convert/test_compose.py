@@ -162,13 +162,13 @@ class ReplyTests(SynchronousTestCase):
     """A mail that answers another one, without the text of it."""
 
     def test_plain(self) -> None:
-        """To plain text the plain text of the original is added, each line marked."""
+        """To plain text the plain text of the original is added, as it is."""
         found = sent(NEW, PLAIN)
         self.assertEqual(kinds(found), ["text/plain"])
         expected = (
             'Yes.\n\n-----Original Message-----\nFrom: "Bob" <bob@example.org>\nSent: Wed, 1 May 2024 07:00:00 +0000\n'
             'To: "ann@example.org" <ann@example.org>; "Carol" <carol@example.net>\nSubject: Gr\xfc\xdfe\n\n'
-            "> How are you?\n>> Fine.\n"
+            "How are you?\n> Fine.\n"
         )
         self.assertEqual(words(found), expected)
 
@@ -186,13 +186,13 @@ class ReplyTests(SynchronousTestCase):
         """An alternative has the original in each of its texts."""
         found = sent(NEW_BOTH, PLAIN)
         self.assertEqual(kinds(found), ["multipart/alternative", "text/plain", "text/html"])
-        self.assertIn("> How are you?", words(found))
+        self.assertIn("\nHow are you?", words(found))
         self.assertIn("How are you?<br>", words(found, "html"))
 
     def test_plainOfHtml(self) -> None:
         """To plain text the text of a HTML mail is added, and HTML is made of plain text."""
         page = text(f"{HEAD}\nContent-Type: text/html", "<p>One &amp; <b>two</b></p>")
-        self.assertIn("> One & two\n", words(sent(NEW, page)))
+        self.assertIn("\nOne & two\n", words(sent(NEW, page)))
         self.assertIn("1 &lt; 2", words(sent(NEW_HTML, text(HEAD, "1 < 2")), "html"))
 
     def test_pictures(self) -> None:
@@ -211,15 +211,15 @@ class ReplyTests(SynchronousTestCase):
         mail = made(new, PLAIN)
         self.assertIn(PDF, mail.message)
         self.assertEqual(kinds(read(mail.message)), ["multipart/mixed", "text/plain", "application/pdf"])
-        self.assertIn("> How are you?", words(read(mail.message)))
+        self.assertIn("\nHow are you?", words(read(mail.message)))
 
     def test_noText(self) -> None:
         """An answer that is a picture alone gets a text with the original before it; an empty one is that text."""
         new = b"To: bob@example.org\r\n" + PICTURE
         found = sent(new, PLAIN)
         self.assertEqual(kinds(found), ["multipart/mixed", "text/plain", "image/png"])
-        self.assertIn("> How are you?", words(found))
-        self.assertIn("> How are you?", words(sent(b"To: bob@example.org\r\n\r\n", PLAIN)))
+        self.assertIn("\nHow are you?", words(found))
+        self.assertIn("\nHow are you?", words(sent(b"To: bob@example.org\r\n\r\n", PLAIN)))
 
     def test_thread(self) -> None:
         """It belongs to the conversation; what the client said of that counts."""
@@ -267,12 +267,12 @@ class ReplyTests(SynchronousTestCase):
     def test_signedOriginal(self) -> None:
         """The text of a signed mail is quoted as any other."""
         signed = multipart("signed", part("text/plain", "On my word."), PDF, headers=HEAD)
-        self.assertIn("> On my word.", words(sent(NEW, signed)))
+        self.assertIn("\nOn my word.", words(sent(NEW, signed)))
 
     def test_longText(self) -> None:
         """Of a very long original the beginning is quoted, and it is said so."""
         found = words(sent(NEW, text(HEAD, "All work and no play.\r\n" * 100_000)))
-        self.assertTrue(found.endswith("> [...]\n"))
+        self.assertTrue(found.endswith("[...]\n"))
         self.assertLess(len(found), 1_300_000)
 
 

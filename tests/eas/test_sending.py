@@ -297,7 +297,7 @@ class SmartTests(SendingCase):
 
     def test_reply(self) -> None:
         """SmartReply adds the original below, and marks it as answered; the file is marked too."""
-        self.assertIn(b"> How are you?", self.smart("SmartReply", version=Version.V14_0).content)
+        self.assertIn(b"\r\nHow are you?", self.smart("SmartReply", version=Version.V14_0).content)
         self.assertEqual(self.state(), ("RS", {"verb": [1, NOW]}))
         self.assertEqual(self.sources.mailbox.folder("ann", "")["m1"].state, "RS")
 
@@ -323,7 +323,7 @@ class SmartTests(SendingCase):
         """A LongId names the mail by itself."""
         item = self.original()
         self.ask(self.body("SmartReply", source(LongId=item)))
-        self.assertIn(b"> How are you?", self.letters("relay")[0].content)
+        self.assertIn(b"\r\nHow are you?", self.letters("relay")[0].content)
 
     def test_message(self) -> None:
         """Before 14.0 the parameters name the mail: CollectionId and ItemId, or LongId."""

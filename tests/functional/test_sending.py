@@ -215,7 +215,7 @@ class SmartTests(SendingCase):
             [path] = list(self.files("ann"))
             self.assertEqual(path.name.partition(":2,")[2], letters)
         replied, passed = sorted(await self.arrived(2), key=lambda mail: "SmartForward" in mail)
-        self.assertIn("\n> Hello.", replied)
+        self.assertIn("\nHello.", replied)
         self.assertIn("\nHello.", passed)
         phone.close()
 
