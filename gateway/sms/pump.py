@@ -37,6 +37,8 @@ HOPS_PACE: Final = 0.25
 MOST_HOPS: Final = 10_000
 """While the store fails, no more hops than that are kept for it."""
 
+_AGAIN = (LetterState.QUEUED, LetterState.DOUBT)
+
 
 @implementer(IOperatorUser)
 @define(eq=False, slots=False)
@@ -125,7 +127,7 @@ class Pump(Service):
         self._outcomes.append(outcome)
         if hop is not None:
             self._note(hop)
-        if outcome.due:
+        if outcome.state in _AGAIN:
             self._kicks += 1
             self._dry_until = min(self._dry_until, self._clock.seconds() + max(0.0, outcome.due - self._now()))
         letter = self._letters.pop(outcome.id, None)

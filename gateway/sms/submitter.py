@@ -28,7 +28,7 @@ MOST_READY: Final = 1000
 """So many letters are taken ahead at most; all of them are in doubt if the process is killed."""
 AHEAD_SECONDS: Final = 0.5
 """With a limited rate letters are taken for so long ahead."""
-STALL_SECONDS: Final = 1.0
+STALL_SECONDS: Final = 3.0
 """After so long without an answer what was taken ahead is put back."""
 GROWTH: Final = 1.5
 LONGEST: Final = 10
@@ -103,10 +103,10 @@ class Submitter:
         self.go_on()
 
     def give_back(self) -> None:
-        """Put back what was not submitted yet."""
+        """Put back what was not submitted yet, to the place where it was."""
         while self._ready:
             hand = self._ready.popleft()
-            self._settle(hand, LetterState.QUEUED, "not submitted", due=self._now())
+            self._settle(hand, LetterState.QUEUED, "not submitted", due=hand.letter.due)
 
     def go_on(self) -> None:
         """Submit what there is room for."""
