@@ -575,7 +575,7 @@ class PumpTests(SynchronousTestCase):
         self.assertEqual(self.kinds()[-1], "failed")
 
     def test_notSubmitted(self) -> None:
-        """What was taken and not submitted yet when the link broke is put back, and was never in doubt."""
+        """What was taken and not submitted yet when the link broke is put back to its place, and was never in doubt."""
         self.start(evolve(SETTINGS, window=5), warm=True)
         self.put(200, 100)
         self.pass_time(2)
@@ -587,6 +587,7 @@ class PumpTests(SynchronousTestCase):
         letters = self.letters(ids)
         self.assertEqual({one.state for one in letters}, {LetterState.QUEUED})
         self.assertEqual(sum(one.doubted for one in letters), 5)
+        self.assertEqual({one.due for one in letters if not one.doubted}, {0.0})
 
     def test_mute(self) -> None:
         """From an SMSC that answers nothing, what was taken ahead is put back, and no more is taken."""
