@@ -1,0 +1,1 @@
+`SendMail`, `SmartReply`, `SmartForward` in every version: through a submission relay with STARTTLS and authentication, and between accounts without one; each mail once, whatever is repeated or killed; a copy in Sent Items, marks on the original, and a report in the Inbox about who does not get it.
