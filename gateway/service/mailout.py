@@ -147,9 +147,9 @@ class MailOut:
 
     def __attrs_post_init__(self) -> None:
         self._ways = ways(self.config, self.host)
-        self.pumps.update({route: self._pump(route, way) for route, way in self._ways.items()})
         if self.local is not None:
             self.pumps[LOCAL] = self._made(LOCAL, self.local, HERE)
+        self.pumps.update({route: self._pump(route, way) for route, way in self._ways.items()})
 
     def routes(self) -> list[str]:
         """The routes by which mail goes out."""

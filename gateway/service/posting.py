@@ -21,20 +21,12 @@ from gateway.sources.smtpto import NotHere
 
 @define(eq=False)
 class OurAddresses:
-    """Whose addresses are whose, as L{gateway.eas.sending.Addresses}; C{config} may be replaced."""
+    """Whose addresses are whose, as L{gateway.eas.sending.Addresses}; C{domain} is that of accounts without one."""
 
-    config: Config
     recipients: Recipients
-
-    @property
-    def relay(self) -> bool:
-        """Whether there is a server that takes mail for others."""
-        return bool(self.config.relay.endpoint)
-
-    @property
-    def all_by_relay(self) -> bool:
-        """Whether it takes the mail for our own mailboxes too."""
-        return self.relay and self.config.relay.all_mail
+    relay: bool = False
+    all_by_relay: bool = False
+    domain: str = "localhost"
 
     def account(self, address: str) -> str | None:
         """The account of an address, C{None} if it has none."""
@@ -55,17 +47,21 @@ class OurAddresses:
 
     def primary(self, user: str) -> str:
         """The name of the account, in the first of our domains if it is in none."""
-        return user if "@" in user else f"{user}@{next(iter(self.config.smtp.domains), 'localhost')}"
+        return user if "@" in user else f"{user}@{self.domain}"
 
     def apply(self, config: Config) -> None:
-        """Put changed settings in force."""
-        self.config = config
+        """Put settings in force."""
         self.recipients.domains = tuple(domain.lower() for domain in mail_domains(config))
+        self.relay = bool(config.relay.endpoint)
+        self.all_by_relay = self.relay and config.relay.all_mail
+        self.domain = next(iter(config.smtp.domains), "localhost")
 
 
 def our_addresses(config: Config, accounts: Accounts) -> OurAddresses:
     """Whose addresses are whose, by accounts and configuration."""
-    return OurAddresses(config, Recipients(accounts, accounts.enabled, mail_domains(config)))
+    found = OurAddresses(Recipients(accounts, accounts.enabled))
+    found.apply(config)
+    return found
 
 
 def make_local(config: Config, mailbox: IMailbox, addresses: OurAddresses) -> LocalPost:
