@@ -60,6 +60,7 @@ from gateway.service.people import (
     make_addresses,
     make_autodiscover,
     make_deputy,
+    make_meetings,
     make_resolving,
     search_commands,
     told,
@@ -226,6 +227,7 @@ def assemble(config: Config, reactor: Any) -> Parts:
     commands.update(search_commands(addresses, pools.run("files"), {}, {}))
     commands["Settings"] = Settings(partnerships, store.absences, addresses.of, rules, wall_clock)
     notes = Notes(store.outbox, ours, mail_out.kick)
+    commands["MeetingResponse"] = make_meetings(config, moving, reading, addresses, notes)
     trust = TrustFile(config.smime.ca)
     commands["ValidateCert"] = ValidateCert(pools.run("files"), time.time, trust)
     commands["ResolveRecipients"] = make_resolving(addresses, pools.run("files"))

@@ -22,11 +22,15 @@ from gateway.eas.call import Command
 from gateway.eas.dispatch import Dispatcher
 from gateway.eas.finding import Searcher
 from gateway.eas.gal import GalSearcher, Pictures
+from gateway.eas.meetingresponse import MeetingResponse
+from gateway.eas.moving import Moving
+from gateway.eas.reading import Reading
 from gateway.eas.resolving import ResolveRecipients
 from gateway.interfaces import IAbsences, IOutbox
 from gateway.mail.deputy import Deputy
 from gateway.mail.undelivered import LOCAL
 from gateway.model import DeviceKey
+from gateway.service.mail import host_name
 from gateway.service.mailout import RELAY
 from gateway.service.posting import OurAddresses
 from gateway.trigger import Letter
@@ -79,6 +83,17 @@ def make_resolving(addresses: AddressBook, run: Any) -> ResolveRecipients:
     return ResolveRecipients(addresses.directory, pictures)
 
 
+def make_meetings(
+    config: Config, moving: Moving, reading: Reading, addresses: AddressBook, notes: Notes
+) -> MeetingResponse:
+    """MeetingResponse."""
+    return MeetingResponse(moving, reading, addresses.of, notes.send, _now, host_name(config))
+
+
+def _now() -> datetime:
+    return datetime.now().astimezone()
+
+
 @define(eq=False)
 class Notes:
     """Sends what is written for users: to our own mailboxes, or by the relay.
@@ -117,7 +132,7 @@ def make_deputy(absences: IAbsences, addresses: AddressBook, notes: Notes, host:
     async def send(user: str, recipient: str, mail: bytes) -> None:
         await notes.send(user, "", recipient, mail)
 
-    return Deputy(absences, addresses.of, audience, send, lambda: datetime.now().astimezone(), host)
+    return Deputy(absences, addresses.of, audience, send, _now, host)
 
 
 def told(deputy: Deputy, user: str, sender: str, content: bytes) -> None:
