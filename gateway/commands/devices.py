@@ -96,11 +96,13 @@ def list_devices(user: str | None, device: str | None, file: Path, as_json: bool
 
 
 def _notes(rows: list[dict[str, Any]]) -> None:
-    """What the stars in the table mean, and by whom which device was decided of."""
+    """What the stars in the table mean, and what keeps devices out."""
     if any(row["mode_from"]["by"] for row in rows):
         click.echo("* set by command: 'pushgw mode USER [DEVICE]' tells by whom, --default undoes it")
+    if any(row["access_by"] for row in rows):
+        click.echo("* decided by command: --json tells by whom, 'pushgw devices reset USER DEVICE' undoes it")
     for row in rows:
-        if row["access"] != "allow" or row["access_by"]:
+        if row["access"] != "allow":
             decided = f", {clock(row['access_at'])}" if row["access_at"] else ""
             click.echo(f"{row['device']} of {row['user']}: {row['access']} ({row['access_from']}{decided})")
 

@@ -1,0 +1,1 @@
+The ids of mails and folders go on behind those that were given (`pushgw.marks`) when the database is lost or an older copy of it is restored: a phone that has not noticed yet moves, answers or empties nothing that it did not mean.
