@@ -42,7 +42,9 @@ FAREWELL_PATIENCE = 5.0
 EXPECTED = (OSError, CannotListenError, ConfigError, BadAccounts, BadCertificate, CannotOpen, Taken)
 
 
-@define(eq=False, slots=False)
+# Without a representation: when a handler of signals is replaced, Python makes one of the old handler, and so of
+# everything that a service of attrs holds, which took half a minute with a thousand devices.
+@define(eq=False, slots=False, repr=False)
 class GatewayService(Service):
     """One gateway from its configuration to its end.
 
