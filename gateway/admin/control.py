@@ -55,6 +55,7 @@ class Control:
         for path, answer in {
             "/devices": self._devices,
             "/autd-state": self._autd_state,
+            "/recovery": self._recovery,
             "/wipe": self._wipe,
             "/cancel-wipe": self._cancel,
             "/forget": self._forget,
@@ -100,6 +101,10 @@ class Control:
     async def _autd_state(self, request: Request) -> Any:
         given = _fields(request, "user", "device")
         return await self.orders.devices.state(given["user"], given["device"])
+
+    async def _recovery(self, request: Request) -> Any:
+        given = _fields(request, "user", "device", "by")
+        return await self.orders.devices.recovery(given["user"], given["device"], given["by"])
 
     async def _wipe(self, request: Request) -> Any:
         given = _fields(request, "user", "device", "by")

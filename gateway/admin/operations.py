@@ -99,6 +99,22 @@ class Operations:
         """The AUTD state document of a device."""
         return autd_state(await self._device(user, device))
 
+    async def recovery(self, user: str, device: str, by: str) -> str:
+        """The password that unlocks a device whose owner has forgotten the own one."""
+        found = await self._device(user, device)
+        if not found.recovery:
+            raise Unknown(
+                f"there is no recovery password of {found.key.device} of {found.key.user}: a device sends one if its "
+                "policy has PasswordRecoveryEnabled = 1"
+            )
+        self.log.warn(
+            "the recovery password of {device} of {user} was shown to {by}",
+            device=found.key.device,
+            user=found.key.user,
+            by=by,
+        )
+        return found.recovery
+
     async def wipe(self, user: str, device: str, by: str, account_only: bool = False) -> dict[str, Any]:
         """Ask for a remote wipe; a parked Ping of the device ends, so that it comes for it at once."""
         found = await self._device(user, device)

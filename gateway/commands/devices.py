@@ -13,6 +13,7 @@ import click
 from gateway.commands.options import config_option, read_config
 from gateway.commands.orders import order
 from gateway.commands.tables import ago, clock, print_table
+from gateway.config import Config
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
@@ -73,16 +74,16 @@ def devices() -> None:
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--autd-state", is_flag=True, help="Print the device's Ping parameters as AutdState.xml.")
-def list_devices(user: str | None, device: str | None, file: Path, as_json: bool, autd_state: bool) -> None:
+@click.option("--recovery-password", is_flag=True, help="Print the password that unlocks the device.")
+def list_devices(
+    user: str | None, device: str | None, file: Path, as_json: bool, autd_state: bool, recovery_password: bool
+) -> None:
     """List devices: access, mode, number, parked since, heartbeat, folders, last Ping, last sync, versions."""
     config = read_config(file)
-    if autd_state:
+    if autd_state or recovery_password:
         if not user or not device:
-            raise click.UsageError("--autd-state wants USER and DEVICE")
-        names = (user, device)
-        click.echo(
-            order(config, "autd-state", lambda ops: ops.devices.state(*names), user=user, device=device), nl=False
-        )
+            raise click.UsageError("--autd-state and --recovery-password want USER and DEVICE")
+        _print_one(config, user, device, autd_state)
         return
     rows = order(config, "devices", lambda ops: ops.devices.list(user), user=user)
     rows = [row for row in rows if device is None or row["device"] == device.lower()]
@@ -93,6 +94,18 @@ def list_devices(user: str | None, device: str | None, file: Path, as_json: bool
         _notes(rows)
     else:
         click.echo("No devices yet: a device appears here after its first request.")
+
+
+def _print_one(config: Config, user: str, device: str, autd_state: bool) -> None:
+    """Print the AUTD state of a device, or else its recovery password."""
+    if autd_state:
+        text = order(config, "autd-state", lambda ops: ops.devices.state(user, device), user=user, device=device)
+        click.echo(text, nl=False)
+        return
+    by = getpass.getuser()
+    click.echo(
+        order(config, "recovery", lambda ops: ops.devices.recovery(user, device, by), user=user, device=device, by=by)
+    )
 
 
 def _notes(rows: list[dict[str, Any]]) -> None:

@@ -49,6 +49,7 @@ class ControlTests(SynchronousTestCase):
         self.assertEqual((code, [row["device"] for row in rows]), (200, ["phone1"]))
         names = json.dumps({"user": "ann", "device": "phone1", "by": "root"}).encode()
         self.assertIn("AutdState", self.ask("autd-state", names)[1])
+        self.assertEqual(self.ask("recovery", names)[0], 404)
         self.assertEqual(self.ask("wipe", names)[1]["wipe"]["state"], "requested")
         self.assertIsNone(self.ask("cancel-wipe", names)[1]["wipe"])
         self.assertEqual(self.ask("forget", names), (200, {}))

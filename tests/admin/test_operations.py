@@ -64,6 +64,16 @@ class OperationsTests(SynchronousTestCase):
         self.assertIn("<Folder><Id>5</Id><Class>Email</Class></Folder>", text)
         self.assertEqual(autd_state(Device(PHONE)).count("<Folder>"), 0)
 
+    def test_recovery(self) -> None:
+        """A recovery password is shown, and who asked is logged, not what was shown; one that there is not is said so."""
+        self.assertIn("no recovery password", self.refused(self.operations.recovery("ann", "phone1", "root")))
+        device = self.ask(self.operations.devices.device(PHONE))
+        self.ask(self.operations.devices.keep(evolve(device, recovery="2468-1"), durable=True))
+        self.assertEqual(self.ask(self.operations.recovery("ANN", "Phone1", "root")), "2468-1")
+        self.assertEqual(self.events[-1]["by"], "root")
+        self.assertNotIn("2468", "".join(map(str, self.events)))
+        self.assertNotIn("2468", str(self.ask(self.operations.list("ann"))))
+
     def test_wipe(self) -> None:
         """A wipe is stored with who asked and when, logged, and ends the device's Watch, no other."""
         claim, other = self.board.claim(PHONE), self.board.claim(DeviceKey("ann", "tablet"))
