@@ -192,6 +192,13 @@ class IMailbox(Interface):
         there is no such folder.
         """
 
+    def stage(user: str, path: str, name: str, message: bytes) -> Deferred[None]:
+        """Hold a message ready for a folder, on disk, where nobody sees it until an L{Intent} FILL is carried out. To
+        do so again changes nothing. Fails with L{ItemGone} if there is no such folder."""
+
+    def discard(user: str, path: str, names: Sequence[str]) -> Deferred[None]:
+        """What is held ready under these names is not wanted after all."""
+
     def making(folders: Sequence[Folder], parent: Folder | None, name: str) -> Arrangement:
         """Plan a folder of that name below C{parent}, or at the top; C{folders} are those of the user.
 

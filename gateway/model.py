@@ -169,11 +169,28 @@ class SyncOptions:
 
 @frozen
 class Amend:
-    """A client's change of a mail: letters to set and to clear; C{extra} replaces what is kept beside them."""
+    """A client's change of a mail: letters to set and to clear; C{extra} replaces what is kept beside them.
+
+    C{name}: the mail has another content, which the source holds ready under that name (L{IMailbox.stage}); with
+    C{told} the device that has sent it needs to be told of the result too.
+    """
 
     item: int
     add: str = ""
     remove: str = ""
+    extra: Mapping[str, Any] | None = None
+    name: str = ""
+    told: bool = False
+
+
+@frozen
+class Create:
+    """A client's new mail: what the client calls it, the name under which the source holds it ready
+    (L{IMailbox.stage}), its letters, and what is kept beside them."""
+
+    client: str
+    name: str
+    state: str = ""
     extra: Mapping[str, Any] | None = None
 
 
@@ -186,10 +203,11 @@ class Remove:
 
 @frozen
 class Result:
-    """The outcome of one client command: its index in the request and a Sync item Status."""
+    """The outcome of one client command: its index in the request and a Sync item Status; C{item} was created."""
 
     index: int
     status: int
+    item: int = 0
 
 
 class Op(Enum):
@@ -221,6 +239,7 @@ class IntentKind(Enum):
     FLAGS = "flags"
     MOVE = "move"
     DELETE = "delete"
+    FILL = "fill"
     MAKE_FOLDER = "make-folder"
     MOVE_FOLDER = "move-folder"
     REMOVE_FOLDER = "remove-folder"
@@ -235,7 +254,8 @@ class IntentKind(Enum):
 class Intent:
     """A pending operation on a file or folder, written with the ledger row and struck out when it is done.
 
-    FLAGS: set C{add} and clear C{remove}; MOVE: to folder C{to} (a path of the same user) as C{to_name}.
+    FLAGS: set C{add} and clear C{remove}; MOVE: to folder C{to} (a path of the same user) as C{to_name}; FILL: what is
+    held ready under C{name} (L{IMailbox.stage}) appears with the letters C{add}.
     MAKE_FOLDER: the folder C{path}; MOVE_FOLDER: the folder C{path}, without those below it, becomes C{to};
     REMOVE_FOLDER: the folder C{path}, without those below it, and what it holds goes to C{to}, or is deleted if C{to}
     is C{path}.
@@ -269,7 +289,7 @@ class SyncRequest:
     window: int = 100
     get_changes: bool = True
     options: SyncOptions | None = None
-    commands: tuple[Amend | Remove, ...] = ()
+    commands: tuple[Amend | Create | Remove, ...] = ()
     trash: int | None = None
     responds: bool = False
 
@@ -280,7 +300,7 @@ class SyncOutcome:
 
     C{status} 1, 3 (invalid key) or 12 (no such folder of the user); C{key} the key to send;
     C{advanced} tells whether the key is a new one;
-    C{results} only of commands that need an answer; C{intents} are to be carried out by the source before the
+    C{results} only of commands that need an answer, each L{Create} among them; C{intents} are to be carried out by the source before the
     answer goes out; C{changes} are to be reported to the Switchboard; C{level} is the folder's Version up to which the
     device lacks nothing once it has the answer, 0 if it will still lack something.
     """

@@ -37,6 +37,7 @@ class MemoryMailbox:
     mails: dict[tuple[str, str], dict[str, Stored]] = field(factory=dict)
     failure: Exception | None = None
     reads: list[str] = field(factory=list)
+    staged: dict[tuple[str, str, str], bytes] = field(factory=dict, init=False)
     _names: count[int] = field(factory=lambda: count(1), init=False)
 
     def put(self, user: str, path: str, name: str, raw: bytes, state: str = "") -> None:
@@ -72,6 +73,11 @@ class MemoryMailbox:
             self._arrange(intent)
             return
         mails = self.folder(intent.user, intent.path)
+        if intent.kind is IntentKind.FILL:
+            ready = self.staged.pop((intent.user, intent.path, intent.name), None)
+            if ready is not None:
+                mails[intent.name] = Stored(ready, "".join(sorted(intent.add)))
+            return
         mail = mails.get(intent.name)
         if mail is None:
             return
@@ -152,6 +158,19 @@ class MemoryMailbox:
             return fail(self.failure)
         if name not in self.folder(user, path):
             self.put(user, path, name, message, state)
+        return succeed(None)
+
+    def stage(self, user: str, path: str, name: str, message: bytes) -> Deferred[None]:
+        """See L{IMailbox}."""
+        if self.failure is not None:
+            return fail(self.failure)
+        self.staged[user, path, name] = message
+        return succeed(None)
+
+    def discard(self, user: str, path: str, names: Sequence[str]) -> Deferred[None]:
+        """See L{IMailbox}."""
+        for name in names:
+            self.staged.pop((user, path, name), None)
         return succeed(None)
 
 

@@ -189,6 +189,8 @@ class MailFiles:
     def _carried_out(self, intent: Intent, touched: set[tuple[str, str, str]]) -> bool:
         if intent.kind.of_folder:
             return self._folders.carried_out(intent)
+        if intent.kind is IntentKind.FILL:
+            return self._filled(intent, touched)
         for _ in range(TRIES):
             try:
                 where = self._find(intent.user, intent.path, intent.name)
@@ -203,6 +205,23 @@ class MailFiles:
             except FileNotFoundError:  # renamed in between: it has other letters now
                 continue
         raise FileNotFoundError(errno.ENOENT, "the file is renamed again and again")
+
+    def _filled(self, intent: Intent, touched: set[tuple[str, str, str]]) -> bool:
+        """What is held ready appears; it may have done so before."""
+        target = joined(intent.name, altered("", intent.add, ""))
+        try:
+            self._rename(intent.user, intent.path, ("tmp", intent.name), intent.path, ("cur", target), touched)
+        except (FileNotFoundError, MissingTarget):
+            return self._is_there(intent)
+        return True
+
+    def _is_there(self, intent: Intent) -> bool:
+        try:
+            return self._find(intent.user, intent.path, intent.name) is not None
+        except OSError as error:
+            if error.errno not in ABSENT:
+                raise
+            return False
 
     def _apply(self, intent: Intent, where: Location, touched: set[tuple[str, str, str]]) -> bool:
         user, path = intent.user, intent.path
@@ -288,15 +307,31 @@ class MailFiles:
             if again and self._find(user, path, name) is not None:
                 return
             with self.root.directory(user, path, "tmp") as tmp, self.root.directory(user, path, target[0]) as there:
-                with suppress(FileNotFoundError):  # what was left of an attempt that broke off
-                    os.unlink(name, dir_fd=tmp)
-                _write(tmp, name, message)
+                _write_anew(tmp, name, message)
                 os.rename(name, target[1], src_dir_fd=tmp, dst_dir_fd=there)
                 os.fsync(there)
         except OSError as error:
             if error.errno in ABSENT and path:
                 raise ItemGone(f"{user}{path}") from error
             raise BackendDown(f"delivering to {user}{path}: {error}") from error
+
+    def stage(self, user: str, path: str, name: str, message: bytes) -> None:
+        """Hold a mail ready, on disk, in C{tmp}, where a FILL finds it. Raises as L{place} does."""
+        try:
+            with self.root.directory(user, path, "tmp") as tmp:
+                _write_anew(tmp, name, message)
+                os.fsync(tmp)
+        except OSError as error:
+            if error.errno in ABSENT:
+                raise ItemGone(f"{user}{path}") from error
+            raise BackendDown(f"writing a draft of {user}{path}: {error}") from error
+
+    def discard(self, user: str, path: str, names: Sequence[str]) -> None:
+        """Remove what was held ready."""
+        with suppress(OSError), self.root.directory(user, path, "tmp") as tmp:
+            for name in names:
+                with suppress(OSError):
+                    os.unlink(name, dir_fd=tmp)
 
     def _unique(self) -> str:
         """A name that no other delivery on this host gets (https://cr.yp.to/proto/maildir.html)."""
@@ -316,6 +351,12 @@ def _there(name: str, directory: int) -> bool:
 def _stamp(directory: int) -> tuple[int, int]:
     status = os.fstat(directory)
     return status.st_ino, status.st_mtime_ns
+
+
+def _write_anew(tmp: int, name: str, message: bytes) -> None:
+    with suppress(FileNotFoundError):  # what was left of an attempt that broke off
+        os.unlink(name, dir_fd=tmp)
+    _write(tmp, name, message)
 
 
 def _write(tmp: int, name: str, message: bytes) -> None:

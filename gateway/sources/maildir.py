@@ -144,6 +144,14 @@ class MaildirSource(Service):
         """See L{IMailbox.place}. Fails with L{gateway.interfaces.BackendDown} when the disk does not take it."""
         return self.run(self._files.place, user, path, name, message, state, again)
 
+    def stage(self, user: str, path: str, name: str, message: bytes) -> Deferred[None]:
+        """See L{IMailbox.stage}. Fails with L{gateway.interfaces.BackendDown} when the disk does not take it."""
+        return self.run(self._files.stage, user, path, name, message)
+
+    def discard(self, user: str, path: str, names: Sequence[str]) -> Deferred[None]:
+        """See L{IMailbox.discard}."""
+        return self.run(self._files.discard, user, path, names)
+
     def making(self, folders: Sequence[Folder], parent: Folder | None, name: str) -> Arrangement:
         """See L{IMailbox.making}."""
         return arranging.making(folders, parent, name)

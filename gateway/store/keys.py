@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import astuple, evolve, field, frozen
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -140,7 +140,7 @@ def _key(row: Row[Any]) -> Key:
         options=load_options(row.options),
         digest=row.digest,
         said=Said(
-            tuple(Result(index, status) for index, status in answer.get("results", ())),
+            tuple(Result(*result) for result in answer.get("results", ())),
             tuple((Op(op), item) for op, item in answer.get("sent", ())),
             answer.get("more", False),
             answer.get("commands", {}),
@@ -151,7 +151,7 @@ def _key(row: Row[Any]) -> Key:
 def _columns(key: Key) -> dict[str, Any]:
     said = key.said
     answer = {
-        "results": [[result.index, result.status] for result in said.results],
+        "results": [list(astuple(result)[: 3 if result.item else 2]) for result in said.results],
         "sent": [[op.value, item] for op, item in said.sent],
         "more": said.more,
         "commands": said.commands,

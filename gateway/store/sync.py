@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from attrs import frozen
 from sqlalchemy import Connection, Row, select
 
 from gateway.interfaces import BackendDown
-from gateway.model import BatchRow, DeviceKey, Op, Remove, SyncOptions, SyncOutcome, SyncRequest
+from gateway.model import BatchRow, Create, DeviceKey, Op, Remove, SyncOptions, SyncOutcome, SyncRequest
 from gateway.store.batch import Batch, count, fill, idle, line, target
 from gateway.store.commands import Desk, Executed, disown, spelled
 from gateway.store.keys import (
@@ -121,10 +122,9 @@ class _Turn:
         """Execute the commands, choose the batch, keep the key."""
         request, base = self.request, self.base
         options = request.options or base.options
-        said = spelled(request.commands)
-        executed = self._execute(said, options)
+        executed = self._execute(spelled(request.commands), options)
         batch = self._batch(executed.head, options)
-        answer = Said(executed.results, batch.sent, batch.more, said)
+        answer = Said(executed.results, batch.sent, batch.more, executed.said)
         key = Key(0, 0, batch.told, executed.head, False, options, request.digest, answer)
         # Commands always make a new key, also those that need no answer: only so is a repetition recognised.
         advanced = bool(request.commands or batch.rows or request.responds)
@@ -146,14 +146,21 @@ class _Turn:
         request, owner = self.request, self.chain.owner
         assert owner is not None
         newest = self.chain.newest
+        dropped: Mapping[str, Any] = {}
         if newest is not None and newest is not self.base and newest.said.commands:
             dropped = newest.said.commands
             again = [int(id) for id, words in said.items() if dropped.get(id) == words]
+            again += self._created_again(dropped)
             disown(self.connection, self.here.id, owner, self.base.head, again)
         if not request.commands:
             return Executed(self.here.head)
-        desk = Desk(self.connection, self.here, self.trash, owner, self.base.told, request.now)
+        desk = Desk(self.connection, self.here, self.trash, owner, self.base.told, request.now, dropped)
         return desk.execute(request.commands, client_wins=options.conflict == 0)
+
+    def _created_again(self, dropped: Mapping[str, Any]) -> list[int]:
+        """The items that commands of the dropped answer have created, and that the client would create again."""
+        wanted = {f"+{one.client}": one.name for one in self.request.commands if isinstance(one, Create)}
+        return [words[1] for name, words in dropped.items() if name in wanted and words[0] == wanted[name]]
 
     def _batch(self, head: int, options: SyncOptions) -> Batch:
         request, told = self.request, self.base.told

@@ -220,6 +220,22 @@ class MailboxContract:
             self.successResultOf(self.mailbox.place("ann", "", "1.p.x", RAW, "", True))
         self.assertEqual(self.mails(""), {"1.p.x": (RAW, "FS")})
 
+    def test_stage(self) -> None:
+        """What is held ready is seen by nobody before it is filled in, with its letters; twice does no harm."""
+        for _ in range(2):
+            self.successResultOf(self.mailbox.stage("ann", ".Trash", "1.p", RAW))
+        self.assertEqual(self.mails(".Trash"), {})
+        for _ in range(2):
+            self.assertEqual(self.carry_out(Intent(7, "ann", IntentKind.FILL, ".Trash", "1.p", add="DS")), [7])
+            self.assertEqual(self.mails(".Trash"), {"1.p": (RAW, "DS")})
+
+    def test_discard(self) -> None:
+        """What is not wanted after all does not appear; what was never there neither."""
+        self.successResultOf(self.mailbox.stage("ann", "", "1.p", RAW))
+        self.successResultOf(self.mailbox.discard("ann", "", ["1.p", "2.p"]))
+        self.assertEqual(self.carry_out(Intent(7, "ann", IntentKind.FILL, "", "1.p", add="D")), [7])
+        self.assertEqual(self.mails(""), {})
+
     def test_deliver(self) -> None:
         """Delivered mails are in the Inbox, unseen, each under a name of its own."""
         for raw in (RAW, b"Subject: other\n\n"):

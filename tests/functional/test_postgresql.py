@@ -26,6 +26,7 @@ from tests.contract import (
     compaction,
     decisions,
     devices,
+    drafts,
     diversions,
     health,
     hierarchy,
@@ -219,6 +220,10 @@ class PostgreSQLAbsencesTests(OnPostgreSQL, absences.AbsencesContract):
 
 class PostgreSQLOverrideTests(OnPostgreSQL, overrides.OverridesContract):
     """Modes set by command on PostgreSQL."""
+
+
+class PostgreSQLDraftTests(OnPostgreSQL, drafts.DraftContract):
+    """Drafts on PostgreSQL."""
 
 
 class PostgreSQLPostingTests(OnPostgreSQL, postings.PostingsContract):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, timezone
 from email import message_from_bytes
 
@@ -62,6 +62,12 @@ class Shelf:
         self.mails.append((user, message))
 
     def place(self, user: str, path: str, name: str, message: bytes, state: str, again: bool) -> Deferred[None]:
+        raise NotImplementedError
+
+    def stage(self, user: str, path: str, name: str, message: bytes) -> Deferred[None]:
+        raise NotImplementedError
+
+    def discard(self, user: str, path: str, names: Sequence[str]) -> Deferred[None]:
         raise NotImplementedError
 
     def read(self, user: str, path: str, name: str, state: str) -> Deferred[bytes]:

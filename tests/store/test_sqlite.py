@@ -14,6 +14,7 @@ from tests.contract import (
     compaction,
     decisions,
     devices,
+    drafts,
     diversions,
     health,
     hierarchy,
@@ -179,6 +180,10 @@ class SQLiteAbsencesTests(InMemory, absences.AbsencesContract):
 
 class SQLiteOverrideTests(InMemory, overrides.OverridesContract):
     """Modes set by command on SQLite."""
+
+
+class SQLiteDraftTests(InMemory, drafts.DraftContract):
+    """Drafts on SQLite."""
 
 
 class SQLitePostingTests(InMemory, postings.PostingsContract):
