@@ -67,9 +67,12 @@ def _read(stream: TextIO, path: Path) -> tuple[list[Person], int]:
     if "email" not in columns:
         raise BadAddresses(f"{path}: no column of the first line is called email. Name the columns there")
     people: list[Person] = []
+    known: dict[str, str] = {}
     skipped = 0
     for row in rows:
-        person = _person(dict(zip(columns, row, strict=False)), path.parent)
+        # What several people have (a company, a first name) is kept once.
+        texts = (known.setdefault(text, text) for text in row)
+        person = _person(dict(zip(columns, texts, strict=False)), path.parent)
         if person is not None:
             people.append(person)
         elif row:
@@ -91,7 +94,8 @@ def _person(row: dict[str, str], folder: Path) -> Person | None:
 
 
 def _clean(text: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in text[:LONGEST]).strip()
+    text = text[:LONGEST]
+    return (text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)).strip()
 
 
 def _named(person: Person) -> Person:

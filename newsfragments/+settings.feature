@@ -1,0 +1,1 @@
+`Settings`: what the device says of itself, the addresses of the user, recovery passwords (`pushgw devices --recovery-password`), and out of office: everybody who writes is answered once, and lists and machines never.
