@@ -21,6 +21,8 @@ from attrs import define, field
 from lxml import etree
 from twisted.logger import Logger
 
+from gateway.convert.charset import clean
+
 MAX_SOURCE = 2**20
 """Characters of HTML that are laid out as text: 0.3 s of CPU, 0.8 s for nothing but C{<}. A common mail has below
 100,000 of them."""
@@ -238,7 +240,8 @@ def to_text(source: str, wanted: int | None = None) -> tuple[str, bool]:
     except etree.LxmlError as error:
         # A document without any text ends so too.
         _log.debug("HTML was read up to character {position} only: {why}", position=position, why=str(error))
-    return layout.close(), position >= len(source)
+    # A character reference can mean what no document may hold.
+    return clean(layout.close()), position >= len(source)
 
 
 def from_text(text: str) -> str:

@@ -73,6 +73,10 @@ class Part(Message):
         payload.depth = self.depth + 1
         super().attach(payload)
 
+    def get_payload(self, *asked: Any, **named: Any) -> Any:
+        """What the generator writes: the library's own would put a multipart without parts through a charset."""
+        return super().get_payload(*asked, **named) if asked or named else self._payload
+
     def get_content_type(self) -> str:
         """What the parser goes by; it is not to open messages in the message, nor multiparts without bound."""
         kind = self._named()

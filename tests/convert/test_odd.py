@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from gateway.convert.message import Mail, attachment, properties
 from gateway.model import SyncOptions
+from tests.convert import oddities
 from tests.convert.odd import FORMS, OddCase, mails
 from tests.convert.samples import VERSIONS
 
@@ -35,6 +36,14 @@ class OddTests(OddCase):
                 version = VERSIONS[(turn + number) % len(VERSIONS)]
                 with self.subTest(name, version=version, form=number):
                     self.check(raw, version, options)
+
+    def test_moreMails(self) -> None:
+        """Every mail of the other table, and some that are made by chance, go out in one version and one form."""
+        table = [*oddities.mails(), *oddities.generated(100)]
+        self.assertGreaterEqual(len({name for name, _ in table}), 250)
+        for turn, (name, raw) in enumerate(table):
+            with self.subTest(name):
+                self.check(raw, VERSIONS[turn % len(VERSIONS)], FORMS[turn % len(FORMS)], whole=turn % 2 == 0)
 
     def test_wholeTable(self) -> None:
         """Every mail of the table can be fetched whole, stored with LF as well."""

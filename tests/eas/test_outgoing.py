@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
@@ -149,10 +150,8 @@ class OutgoingTests(LaneCase):
         waiting: Deferred[None] = Deferred()
 
         async def stubborn(call: Call) -> Answer:
-            try:
+            with suppress(CancelledError):
                 await waiting
-            except CancelledError:
-                pass
             return source.answer()
 
         self.world.commands["Sync"] = stubborn
