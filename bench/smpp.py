@@ -220,13 +220,13 @@ async def measure(reactor: Any, count: int, folder: Path) -> None:
     try:
         for window in WINDOWS:
             await compare(reactor, store, smsc.port, window, count // 2 if window == 1 else count)
-        await memory(reactor, store, smsc.port, 10 * count)
+        await memory(reactor, store, smsc.port, 5 * count)
     finally:
         store.close()
         await smsc.kill()
 
 
-def main(count: int = 10_000) -> None:
+def main(count: int = 20_000) -> None:
     """Measure, and print the lines."""
     from twisted.internet import reactor
 

@@ -138,7 +138,10 @@ class Pump(Service):
         if self._drained is not None and not self._submitter.in_flight:
             drained, self._drained = self._drained, None
             drained.callback(None)
-        self._rounds.soon()
+        if self._submitter.hungry and self._wanted():
+            self._rounds.at_once()
+        else:
+            self._rounds.soon()
 
     def _note(self, *hops: Hop) -> None:
         if len(self._hops) < MOST_HOPS:

@@ -48,6 +48,12 @@ class Rounds:
         """There is something to do: after what else comes at the same time."""
         self.by(self._earliest)
 
+    def at_once(self) -> None:
+        """As L{soon}, however short ago the last one was; but not during the pause after a failure."""
+        if not self._pause:
+            self._earliest = min(self._earliest, self._clock.seconds())
+        self.soon()
+
     def by(self, at: float) -> None:
         """Have a round begin at that time, or earlier if one was asked for."""
         if self._busy or self._stopped or at == inf:

@@ -81,6 +81,11 @@ class Submitter:
 
     # What is ready.
 
+    @property
+    def hungry(self) -> bool:
+        """Whether nothing is ready though there is room."""
+        return not self._ready and self._operator.room > 0
+
     def appetite(self) -> int:
         """How many letters should be taken now: enough to be busy while the next ones are taken.
 

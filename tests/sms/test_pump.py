@@ -17,6 +17,7 @@ from gateway.interfaces import BackendDown
 from gateway.model import DeviceKey
 from gateway.sms.meters import Meters
 from gateway.sms.operator import IOperatorUser
+from gateway.sms.pdu import Pdu
 from gateway.sms.pump import LONGEST_REST, Pump
 from gateway.sms.rounds import PACE
 from gateway.sms.settings import Binding, IdForm, OperatorSettings, Patience, Timing
@@ -236,6 +237,13 @@ class PumpTests(SynchronousTestCase):
         self.assertEqual(len(self.smsc.taken), 3000)
         self.assertLess(len(self.outbox.tried), 150)
         self.assertLessEqual(max(self.outbox.sizes), MOST_READY)
+
+    def test_atOnce(self) -> None:
+        """Where much is queued it does not wait for the next round."""
+        self.put(500)
+        self.start(warm=False)
+        self.pass_time(3 * PACE)
+        self.assertEqual(len(self.smsc.taken), 500)
 
     def test_window(self) -> None:
         """Never more than the window waits for answers."""
@@ -592,15 +600,19 @@ class PumpTests(SynchronousTestCase):
     def test_mute(self) -> None:
         """From an SMSC that answers nothing, what was taken ahead is put back, and no more is taken."""
         self.start(evolve(SETTINGS, window=5), warm=True)
+        self.smsc.status = self.fall_silent
         self.put(400, 100)
-        self.pass_time(0.15)
-        self.smsc.silent = True
         self.pass_time(STALL_SECONDS * 2 + 0.5)
         states = [one.state for one in self.letters(range(2, 400))]
         self.assertEqual(states.count(LetterState.DOUBT), 5)
         self.outbox.tried.clear()
         self.pass_time(5)
         self.assertEqual(self.outbox.tried, [])
+
+    def fall_silent(self, pdu: Pdu) -> int:
+        """Be silent after 200 submits."""
+        self.smsc.silent = len(self.smsc.taken) > 200
+        return 0
 
     def test_muteGoesOn(self) -> None:
         """When such an SMSC answers again, things go on."""

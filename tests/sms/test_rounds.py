@@ -60,6 +60,21 @@ class RoundsTests(SynchronousTestCase):
         self.clock.advance(PACE * 0.2)
         self.assertEqual(len(self.begun), 2)
 
+    def test_atOnce(self) -> None:
+        """Where it is urgent there is no pace; but there is a pause after a failure."""
+        self.rounds.soon()
+        self.clock.advance(0)
+        self.rounds.at_once()
+        self.clock.advance(0)
+        self.assertEqual(self.begun, [0, 0])
+        self.failure = Trouble()
+        self.rounds.at_once()
+        self.clock.advance(0)
+        self.rounds.at_once()
+        self.clock.advance(0)
+        self.assertEqual(len(self.begun), 3)
+        self.assertEqual(len(self.flushLoggedErrors(Trouble)), 1)
+
     def test_by(self) -> None:
         """The earliest time that was asked for counts."""
         self.rounds.by(9.0)
