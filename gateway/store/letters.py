@@ -37,7 +37,7 @@ LETTER_COLUMNS = (
 )
 ROUTE, ID, STATE, MESSAGE_ID, RESULT = 2, 15, 16, 17, 18
 _RECIPIENTS = 9
-_EMPTY: ColumnElement[bytes] = literal_column("substr(content, 1, 0)")
+_EMPTY: ColumnElement[bytes] = literal_column("coalesce(substr(content, 1, 0), content)")
 #: What is left of a letter: a mail without what it held, a trigger as it is.
 LEFT = case((table.c.recipients.isnot(None), _EMPTY), else_=table.c.content)
 _NEWEST = select(*(LEFT if column is table.c.content else column for column in LETTER_COLUMNS)).order_by(
