@@ -25,9 +25,8 @@ def write(path: Path, chosen: random.Random) -> list[str]:
             first, last = f"First{chosen.randrange(2000)}", f"Last{chosen.randrange(30_000)}"
             mail = f"{first}.{last}{number}@example.org".lower()
             phones = f"+49 30 {1_000_000 + number},+49 171 {2_000_000 + number}"
-            file.write(
-                f"{mail},{first} {last},{first},{last},{last}{number},Engineer,B {number % 300},Example,{phones}\n"
-            )
+            place = f"Engineer,B {number % 300},Example"
+            file.write(f"{mail},{first} {last},{first},{last},{last}{number},{place},{phones}\n")
             if number < QUESTIONS:
                 whole = chosen.choice((first, last, f"{first} {last}", mail, "+49171", "example", "f"))
                 questions.append(whole[: chosen.randint(1, len(whole))])
