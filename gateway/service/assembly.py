@@ -24,6 +24,7 @@ from gateway.eas.access import AccessLog
 from gateway.eas.call import Command
 from gateway.eas.conversations import ConversationMoves
 from gateway.eas.dispatch import Dispatcher
+from gateway.eas.drafts import Drafts
 from gateway.eas.estimate import GetItemEstimate
 from gateway.eas.foldercommands import FolderCreate, FolderDelete, FolderUpdate
 from gateway.eas.folderoperations import FolderOperations
@@ -203,6 +204,7 @@ def assemble(config: Config, reactor: Any) -> Parts:
     commands["MoveItems"] = MoveItems(moving)
     sending = make_sending(config, moving, store.postings, ours, pools.run("files"), mail_out.kick)
     commands.update(dict.fromkeys(SENDING, sending))
+    sync.drafts = Drafts(source, sending)
     commands["FolderCreate"] = FolderCreate(moving)
     commands["FolderUpdate"] = FolderUpdate(moving)
     commands["FolderDelete"] = FolderDelete(moving)

@@ -83,7 +83,9 @@ class ChangedTests(SynchronousTestCase):
             ("R", "x", ["1", None]),
         ):
             found = made(b"", 140, state=state, extra={"verb": kept})
-            self.assertEqual([found.text_of(f"Email2:LastVerb{name}") for name in ("Executed", "ExecutionTime")], expected)
+            self.assertEqual(
+                [found.text_of(f"Email2:LastVerb{name}") for name in ("Executed", "ExecutionTime")], expected
+            )
         changed = changed_properties(Mail(b"", "R", {"verb": [2, 5]}), 141, frozenset(("verb",)))
         self.assertEqual([element.text for element in changed], ["2", "1970-01-01T00:00:05.000Z"])
 
