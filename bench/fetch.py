@@ -76,12 +76,12 @@ def download(address: tuple[str, int], request: bytes) -> int:
         return length
 
 
-def peak(gateway: Gateway) -> int:
-    """The most memory that the process has had since L{forget_peak}, in bytes."""
+def resident(gateway: Gateway, name: str = "VmRSS") -> int:
+    """Memory of the process in bytes; C{"VmHWM"} is the most that it has had since L{forget_peak}."""
     for line in Path(f"/proc/{gateway.pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
-    raise OSError("no VmHWM")
+    raise OSError(f"no {name}")
 
 
 def forget_peak(gateway: Gateway) -> None:
@@ -114,13 +114,13 @@ def measured(gateway: Gateway, work: Callable[[], int], size: int, base: int) ->
     return {
         "mb_per_s": round(TIMES * size / MEGABYTE / seconds, 1),
         "cpu_s_each": round(spent / TIMES, 3),
-        "peak_mib": round((peak(gateway) - base) / 2**20, 1),
+        "peak_mib": round((resident(gateway, "VmHWM") - base) / 2**20, 1),
     }
 
 
 def stalled(gateway: Gateway, requests: list[bytes]) -> dict[str, float]:
     """Memory while phones have asked and take nothing."""
-    base = gateway.memory()
+    base = resident(gateway)
     forget_peak(gateway)
     connections = []
     for request in requests:
@@ -128,8 +128,8 @@ def stalled(gateway: Gateway, requests: list[bytes]) -> dict[str, float]:
         connection.sendall(request)
         connection.recv(1)
         connections.append(connection)
-    growth = gateway.memory() - base
-    most = peak(gateway) - base
+    growth = resident(gateway) - base
+    most = resident(gateway, "VmHWM") - base
     for connection in connections:
         connection.close()
     return {
@@ -160,7 +160,7 @@ def _measure(gateway: Gateway, size: int, raw: int) -> dict[str, object]:
     parts = file.replace(b"\r\nHost:", b"\r\nMS-ASAcceptMultiPart: T\r\nHost:", 1)
     item = (Element("AirSync:CollectionId", phone.folder), Element("AirSync:ServerId", name), mime_options())
     mime = phone.request("ItemOperations", fetch_body(*item))
-    base = gateway.memory()
+    base = resident(gateway)
     figures: dict[str, object] = {"mail_mib": round(raw / 2**20, 1)}
     for kind, request in (("inline", file), ("multipart", parts), ("mime", mime)):
         figures[kind] = measured(gateway, lambda request=request: download(address, request), size, base)  # type: ignore[misc]
@@ -172,7 +172,7 @@ def _measure(gateway: Gateway, size: int, raw: int) -> dict[str, object]:
     figures["at_once"] = {
         "phones": AT_ONCE,
         "mb_per_s": round(AT_ONCE * size / MEGABYTE / (time.monotonic() - began), 1),
-        "peak_mib": round((peak(gateway) - base) / 2**20, 1),
+        "peak_mib": round((resident(gateway, "VmHWM") - base) / 2**20, 1),
     }
     progress(f"at once: {figures['at_once']}")
     figures["stalled"] = stalled(gateway, [file] * STALLED)

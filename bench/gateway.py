@@ -54,7 +54,7 @@ def made(folder: Path, accounts: int) -> Gateway:
         "log": {"access": "false"},
     }
     users = [user_name(number) for number in range(accounts)]
-    gateway = Gateway(folder, users, settings, {"MALLOC_ARENA_MAX": "2"})
+    gateway = Gateway(folder, users, settings, {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "1048576"})
     gateway.make()
     return gateway
 

@@ -10,7 +10,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-ALL = ("park", "hang", "wake", "reconnect", "cycle", "sync", "fetch", "odd", "start", "smpp", "policy", "rehearse")
+ALL = (
+    "park",
+    "hang",
+    "wake",
+    "reconnect",
+    "cycle",
+    "sync",
+    "fetch",
+    "odd",
+    "people",
+    "start",
+    "smpp",
+    "policy",
+    "rehearse",
+)
 
 
 def main() -> int:

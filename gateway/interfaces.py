@@ -357,7 +357,10 @@ class IPostings(Interface):
 
     def post(posting: Posting) -> Deferred[Posted]:
         """Take a mail: in one durable transaction it is written down that it came, its letters are queued, and the
-        original is marked. One that came before, or that is too much, changes nothing."""
+        original is marked, or the draft removed. One that came before, or that is too much, changes nothing."""
+
+    def known(posting: Posting) -> Deferred[bool]:
+        """Whether a mail of that name came before."""
 
     def forget_postings(before: float) -> Deferred[int]:
         """Forget what came before that time; how many."""

@@ -9,6 +9,7 @@ from gateway.config.pushing import NO_POLICY, DirectPush, Group, ModePolicy, Pro
 from gateway.config.render import render_reference, render_sample, show
 from gateway.config.running import Cred, Ledger, Limits, Log, LogFormat, Maildir, Store
 from gateway.config.schema import Config
+from gateway.config.search import Search
 from gateway.config.sending import (
     Bind,
     Concatenation,
@@ -57,6 +58,7 @@ __all__ = [
     "Provisioning",
     "Receipts",
     "Relay",
+    "Search",
     "Security",
     "Smime",
     "Sms",

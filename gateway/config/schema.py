@@ -15,6 +15,7 @@ from gateway.config.option import section, table
 from gateway.config.people import Directory, Smime
 from gateway.config.pushing import NO_POLICY, DirectPush, Group, ModePolicy, Provisioning, User
 from gateway.config.running import Cred, Ledger, Limits, Log, Maildir, Store
+from gateway.config.search import Search
 from gateway.config.sending import Operator, Relay
 from gateway.config.triggering import Auto, Sms, Trace
 
@@ -51,6 +52,7 @@ class Config:
     relay: Relay = section(Relay, "The server that takes the mails that the gateway sends.")
     trace: Trace = section(Trace, "The record of what happened to each change on its way to each device.")
     directory: Directory = section(Directory, "Whom users can find besides each other.")
+    search: Search = section(Search, "Searching mails.")
     smime: Smime = section(Smime, "Whose signatures on certificates for mail are believed.")
     provisioning: Provisioning = section(
         Provisioning, "The policy that devices must apply before they may synchronise."

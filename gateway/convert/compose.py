@@ -111,7 +111,7 @@ def composed(raw: bytes, sender: Sender, original: Original | None = None) -> Co
         message = _threaded(message, seen.root, original.forward)
         if not original.replace:
             message = _joined(message, original, seen, sender.token)
-    message = _complete(author(message, sender.owns, sender.primary), sender)
+    message = complete(message, sender)
     if has_long_lines(message.body):
         message = _short_lines(message)
     specs = {address.spec.lower(): address.spec for address in recipients if is_address(address.spec)}
@@ -127,8 +127,9 @@ def composed(raw: bytes, sender: Sender, original: Original | None = None) -> Co
     )
 
 
-def _complete(message: Message, sender: Sender) -> Message:
-    """The message with all that it needs, in a form that every server takes."""
+def complete(message: Message, sender: Sender) -> Message:
+    """The message as one of its sender, with all that it needs, in a form that every server takes."""
+    message = author(message, sender.owns, sender.primary)
     missing = []
     if not _is_date(message.value("date")):
         missing.append(Field("date", f"Date: {format_datetime(sender.now)}\r\n".encode("ascii")))

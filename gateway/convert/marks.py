@@ -27,7 +27,11 @@ MAX_CATEGORIES = 300
 
 _MAX_NAME = 255
 
-_DRAFT_CONTENT = ("Email:To", "Email:Cc", "Email2:Bcc", "Email:Subject", "AirSyncBase:Body", "AirSyncBase:Attachments")
+DRAFT_CONTENT = (
+    *("Email:To", "Email:Cc", "Email2:Bcc", "Email:ReplyTo", "Email:Subject", "Email:Importance"),
+    *("AirSyncBase:Body", "AirSyncBase:Attachments"),
+)
+"""What only drafts can be given by a client, from 16.0 on."""
 _OF_THE_SERVER = ("ConversationId", "Sender", "ReceivedAsBcc", "UmCallerID", "UmUserNotes")
 
 
@@ -92,7 +96,7 @@ def amendment(
     for name in _OF_THE_SERVER:
         if application_data.child(f"Email2:{name}") is not None:
             raise ConversionError(f"{name} cannot be changed")
-    if DRAFT in state and any(application_data.child(tag) is not None for tag in _DRAFT_CONTENT):
+    if DRAFT in state and any(application_data.child(tag) is not None for tag in DRAFT_CONTENT):
         raise ConversionError("the content of a draft cannot be changed")
     add, remove = _letters(application_data)
     kept = dict(extra)

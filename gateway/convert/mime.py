@@ -166,18 +166,18 @@ def _extended(value: tuple[str | None, str | None, str]) -> str:
 def read(raw: bytes) -> Part:
     """The parts of a mail; one of which there is too much to take apart is one text."""
     try:
-        root = _parsed(abridged(raw))
+        return taken_apart(raw)
     except TooLarge as error:
         _log.warn("A mail of {size} bytes has too many {what} and is shown as text", size=len(raw), what=str(error))
         return unread(raw)
-    for number, leaf in enumerate(root.leaves(), 1):
-        leaf.number = number
-    return root
 
 
 def taken_apart(raw: bytes) -> Part:
     """The parts of a mail. Raises L{TooLarge} for one of which there is too much."""
-    return _parsed(abridged(raw))
+    root = _parsed(abridged(raw))
+    for number, leaf in enumerate(root.leaves(), 1):
+        leaf.number = number
+    return root
 
 
 def _parsed(source: Abridged) -> Part:

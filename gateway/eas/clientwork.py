@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from gateway.convert.message import ConversionError, amendment
-from gateway.eas.collection import Command, Verb, item_id
+from gateway.eas.collection import Command, Verb, item_id, server_id
+from gateway.eas.drafts import Prepared
 from gateway.eas.syncanswer import CONVERSION, NOT_FOUND, SUCCESS, Response
-from gateway.model import Amend, Folder, Item, Remove, SyncOutcome
+from gateway.model import Amend, Create, Folder, Item, Remove, SyncOutcome
 
 State = tuple[str, Mapping[str, Any]]
 """The letters of an item, and what is kept beside them."""
@@ -24,19 +25,31 @@ class Work:
     ledger may get depends on the bytes of the request alone, so that results kept for a repetition fit it.
     """
 
-    commands: tuple[Amend | Remove, ...]
+    commands: tuple[Amend | Create | Remove, ...]
     places: tuple[int, ...]
     refused: Mapping[int, int]
+    drafts: Mapping[int, Prepared] = field(factory=dict)
 
 
-def prepared(commands: Sequence[Command], folder: Folder, known: Mapping[int, Item]) -> Work:
-    """The work that commands make; C{known} are the items that they name, by id."""
+def prepared(
+    commands: Sequence[Command], folder: Folder, known: Mapping[int, Item], drafts: Mapping[int, Prepared]
+) -> Work:
+    """The work that commands make; C{known} are the items that they name, by id, C{drafts} what is prepared of them,
+    by their places."""
     states: dict[int, State] = {id: (item.state, item.extra) for id, item in known.items()}
-    given: list[Amend | Remove] = []
+    given: list[Amend | Create | Remove] = []
     places: list[int] = []
     refused: dict[int, int] = {}
     for place, command in enumerate(commands):
         if command.verb is Verb.FETCH:
+            continue
+        draft = drafts.get(place)
+        if draft is not None:
+            if draft.command is not None:
+                given.append(draft.command)
+                places.append(place)
+            if draft.status != SUCCESS:
+                refused[place] = draft.status
             continue
         status = _refusal(command, folder)
         if status is None:
@@ -45,18 +58,32 @@ def prepared(commands: Sequence[Command], folder: Folder, known: Mapping[int, It
             places.append(place)
         if status is not None:
             refused[place] = status
-    return Work(tuple(given), tuple(places), refused)
+    return Work(tuple(given), tuple(places), refused, drafts)
 
 
-def answered(commands: Sequence[Command], work: Work, outcome: SyncOutcome) -> list[Response]:
-    """The answers to Add, Change and Delete: those that failed, and every Add."""
+def answered(
+    commands: Sequence[Command], work: Work, outcome: SyncOutcome, folder: Folder, sent: Mapping[int, int]
+) -> list[Response]:
+    """The answers to Add, Change and Delete: those that failed, every Add, and a Change with new attachments.
+
+    C{sent} holds the Status of drafts that were to be sent, by their places.
+    """
     statuses = {work.places[result.index]: result.status for result in outcome.results}
-    statuses = {place: status for place, status in statuses.items() if status != SUCCESS}
+    items = {work.places[result.index]: result.item for result in outcome.results if result.item}
     statuses.update(work.refused)
-    return [
-        Response(commands[place].verb, commands[place].id, status, commands[place].item_class)
-        for place, status in sorted(statuses.items())
-    ]
+    statuses.update(sent)
+    found = []
+    for place, command in enumerate(commands):
+        item = items.get(place) or item_id(command.id, folder.id) or 0
+        status = statuses.get(place, SUCCESS)
+        draft = work.drafts.get(place)
+        data = draft.references(folder, item) if draft is not None and status == SUCCESS else None
+        if status == SUCCESS and command.verb is not Verb.ADD and data is None:
+            continue
+        if command.verb is not Verb.FETCH:
+            created = server_id(folder.id, items[place]) if place in items else None
+            found.append(Response(command.verb, command.id, status, command.item_class, data, created))
+    return found
 
 
 def _refusal(command: Command, folder: Folder) -> int | None:

@@ -31,9 +31,9 @@ class Verb(Enum):
 
 @frozen
 class Command:
-    """A client command; C{id} is a ServerId, for an Add the ClientId, C{data} the ApplicationData of a Change.
+    """A client command; C{id} is a ServerId, for an Add the ClientId, C{data} the ApplicationData.
 
-    C{instance}: it is about one instance of a series, which a mail does not have.
+    C{instance}: it is about one instance of a series, which a mail does not have; C{send}: a draft is to be sent.
     """
 
     verb: Verb
@@ -41,6 +41,7 @@ class Command:
     data: Element | None = None
     item_class: str | None = None
     instance: bool = False
+    send: bool = False
 
 
 @frozen
@@ -161,10 +162,17 @@ def _commands(collection: Element, version: Version) -> Iterator[Command]:
         yield Command(
             verb,
             _text(element, "AirSync:ClientId" if verb is Verb.ADD else "AirSync:ServerId"),
-            element.child("AirSync:ApplicationData") if verb is Verb.CHANGE else None,
+            element.child("AirSync:ApplicationData") if verb in (Verb.ADD, Verb.CHANGE) else None,
             _class(element) if version >= Version.V14_0 else None,
             element.child("AirSyncBase:InstanceId") is not None,
+            version >= Version.V16_0 and _sends(element),
         )
+
+
+def _sends(element: Element) -> bool:
+    """Whether there is a Send, beside the properties or among them ([MS-ASEMAIL] 2.2.2.72)."""
+    data = element.child("AirSync:ApplicationData")
+    return any(one is not None and one.child("Email2:Send") is not None for one in (element, data))
 
 
 def digest(element: Element) -> bytes:

@@ -23,6 +23,9 @@ from gateway.model import BatchRow, BodyPreference, Folder, Item, Op, SyncOption
 Run = Callable[..., Deferred[Any]]
 """Calls a function with arguments where it may take its time, and gives a Deferred of what it returns."""
 
+#: The field of a batch that says that a mail has another content, as drafts have.
+CONTENT = "content"
+
 ORDER = (Op.DELETE, Op.SOFT_DELETE, Op.CHANGE, Op.ADD)
 
 
@@ -83,7 +86,7 @@ class Rendering:
         name = Element("AirSync:ServerId", server_id(folder.id, row.id))
         if row.item is None:
             return Element(f"AirSync:{row.op.value}", name)
-        if row.op is Op.CHANGE:
+        if row.op is Op.CHANGE and CONTENT not in (row.fields or ()):
             data = changed_properties(_mail(b"", row.item, name.text), self.version, row.fields)
         else:
             data = await self.item(folder, row.item, options) or []

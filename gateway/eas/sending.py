@@ -11,9 +11,9 @@ import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from twisted.internet.defer import CancelledError, DeferredSemaphore
 from twisted.logger import Logger
 
@@ -23,7 +23,7 @@ from gateway.convert.fields import BadMessage, TooMany
 from gateway.eas.call import Answer, Call, Refused, Unavailable
 from gateway.eas.moving import Moving, Own
 from gateway.eas.rendering import Run
-from gateway.eas.sendbody import Source, Wanted, read
+from gateway.eas.sendbody import BY_CLIENT_ID, Source, Wanted, read
 from gateway.eas.turns import shielded
 from gateway.interfaces import IPostings, ItemGone
 from gateway.model import DeviceKey, FolderType, Item
@@ -32,6 +32,10 @@ from gateway.trigger import Letter
 
 BAD_MIME, QUOTA, UNRESOLVED, REPEATED, NOBODY, NO_WAY, NO_REPLY = 107, 115, 116, 118, 119, 120, 121
 TOO_LARGE, NOT_FOUND = 122, 150
+SENT, BAD_DRAFT, NO_DRAFT, NO_RECIPIENTS = 1, 6, 8, 183
+_OF_DRAFTS = {BAD_MIME: BAD_DRAFT, UNRESOLVED: NO_RECIPIENTS, NOBODY: NO_RECIPIENTS}
+
+T = TypeVar("T")
 
 RELAY, LOCAL = "relay", "local"
 COMMANDS = ("SendMail", "SmartReply", "SmartForward")
@@ -120,7 +124,41 @@ class Sending:
             raise Refused(QUOTA, f"more than {self.limits.per_hour} recipients in an hour")
         return Answer(log={"Rc": len(mail.recipients), "Sz": len(mail.message)}, written=own.written)
 
+    async def draft(self, device: DeviceKey, message: bytes, name: str, item: int) -> int:
+        """Send a draft, which goes with it (C{item}, 0: there is none); the Status for the answer of a Sync.
+
+        C{message} is empty if it is not known any more: then only one that was sent before is a success.
+        """
+        wanted = Wanted(message, f"d:{name}", BY_CLIENT_ID, save=True)
+        now = self.now().timestamp()
+        gone = Posting(
+            key=device, name=wanted.name, now=now, since=now - wanted.seconds, letters=(), recipients=0, gone=item
+        )
+        if await self.postings.known(gone):
+            return SENT
+        if not message:
+            return NO_DRAFT
+        try:
+            mail = await self._composed(device.user, wanted, None)
+            letters = await self._letters(device, wanted, mail)
+        except Refused as refused:
+            self.log.info("a draft of {user} is not sent: {why}", user=device.user, why=str(refused))
+            return _OF_DRAFTS.get(refused.status, refused.status)
+        posting = evolve(self._posting(device, wanted, mail, letters, None), gone=item)
+        posted = await self._handed_over(self.moving.own(device), posting)
+        return QUOTA if posted.reception is Reception.TOO_MUCH else SENT
+
     # The mail.
+
+    def sender(self, user: str, token: str) -> Sender:
+        """Who sends; C{token} is what tells the mail from all others."""
+        addresses = self.addresses
+        return Sender(
+            owns=lambda address: addresses.account(address) == user,
+            primary=addresses.primary(user),
+            now=self.now(),
+            token=token,
+        )
 
     async def _original(self, user: str, source: Source) -> tuple[Item, bytes]:
         """The mail that is answered or passed on."""
@@ -137,16 +175,10 @@ class Sending:
 
     async def _composed(self, user: str, wanted: Wanted, original: tuple[Item, bytes] | None) -> Composed:
         """What is to be sent."""
-        addresses = self.addresses
-        sender = Sender(
-            owns=lambda address: addresses.account(address) == user,
-            primary=addresses.primary(user),
-            now=self.now(),
-            token=secrets.token_hex(12),
-        )
+        sender = self.sender(user, secrets.token_hex(12))
         seen = None if original is None else Original(original[1], wanted.forward, wanted.replace)
         try:
-            mail = await self._worked(partial(composed, wanted.mime, sender, seen))
+            mail: Composed = await self.worked(partial(composed, wanted.mime, sender, seen))
         except BadMessage as error:
             raise Refused(BAD_MIME, str(error)) from error
         except TooMany as error:
@@ -160,12 +192,16 @@ class Sending:
             raise Refused(TOO_LARGE, f"{len(mail.message)} bytes with the original")
         return mail
 
-    async def _worked(self, work: Callable[[], Composed]) -> Composed:
+    async def worked(self, work: Callable[[], T]) -> T:
+        """Have work on a message done when its turn comes.
+
+        @raise Unavailable: too many wait.
+        """
         if len(self._turns.waiting) >= self.waiting:
             raise Unavailable("too many mails wait to be composed", RETRY)
         await self._turns.acquire()
         try:
-            made: Composed = await self.run(work)
+            made: T = await self.run(work)
             return made
         finally:
             self._turns.release()
@@ -242,7 +278,8 @@ class Sending:
             posted: Posted = await self.postings.post(posting)
             return posted, posted.moved
 
-        posted = await self.moving.doing(own, post) if posting.mark is not None else (await post())[0]
+        changes = posting.mark is not None or posting.gone
+        posted = await self.moving.doing(own, post) if changes else (await post())[0]
         if posted.reception is Reception.TAKEN:
             for letter in posting.letters:
                 self.kick(letter.route)

@@ -13,6 +13,7 @@ from gateway.core.switchboard import Claim
 from gateway.eas.call import Answer, Call, Refused, Unavailable, Version
 from gateway.eas.clientwork import Work, answered, prepared
 from gateway.eas.collection import Collection, Command, Verb, item_id
+from gateway.eas.drafts import Drafts
 from gateway.eas.gate import Rules
 from gateway.eas.giving import giving
 from gateway.eas.hanging import Overtaken, discard, hang, overtake
@@ -85,6 +86,7 @@ class Sync:
     limits: SyncLimits = field(factory=SyncLimits)
     synced: GuidOf = no_guid
     tells_guid: bool = False
+    drafts: Drafts | None = None
     requests: Requests = field(factory=Requests)
     turns: Turns = field(init=False, factory=Turns)
     changes: Turns = field(init=False, factory=lambda: Turns(MOST_CHANGES))
@@ -258,10 +260,10 @@ class Serving:
             return Part(collection, NO_FOLDER, collection.key)
         name = (self.device, folder.id)
         try:
-            work, outcome = await shielded(
-                self.sync.turns.take(name, lambda: self._execute(plan, folder, window)),
+            work, outcome, sent = await shielded(
+                self.sync.turns.take(name, lambda: self._executed(plan, folder, window)),
             )
-            return await self._part(collection, folder, work, outcome)
+            return await self._part(collection, folder, work, outcome, sent)
         except (CancelledError, Unavailable, Overtaken):
             # What was served before goes unanswered too; the client repeats it with the key that it has.
             raise
@@ -272,12 +274,20 @@ class Serving:
             self.sync.log.failure("Sync of {folder} for {device} failed", folder=folder.id, device=name[0])
             return Part(collection, FAILED, collection.key)
 
+    async def _executed(self, plan: Plan, folder: Folder, window: int) -> tuple[Work, SyncOutcome, Mapping[int, int]]:
+        """Execute it, and send the drafts that are to be sent."""
+        work, outcome = await self._execute(plan, folder, window)
+        drafts = self.sync.drafts
+        if drafts is None or outcome.status != SUCCESS:
+            return work, outcome, {}
+        return work, outcome, await drafts.send(self.device, work.drafts)
+
     async def _execute(self, plan: Plan, folder: Folder, window: int) -> tuple[Work, SyncOutcome]:
         """Have the ledger write down what is asked, the source do it, and the Switchboard hear of it."""
         if self.claim is not None and self.claim.over is not None:
             raise Overtaken
         collection = plan.collection
-        work = await self._work(collection.commands, folder)
+        work = await self._work(collection, folder)
         verbs = {command.verb for command in collection.commands}
         request = SyncRequest(
             key=collection.key,
@@ -288,15 +298,17 @@ class Serving:
             options=plan.options,
             commands=work.commands,
             trash=plan.trash,
-            responds=bool(work.refused) or Verb.FETCH in verbs,
+            responds=bool(work.refused) or bool(verbs & {Verb.FETCH, Verb.ADD}),
         )
         if not request.commands:
-            return work, await self._record(folder, request)
+            return work, await self._record(folder, request, work)
         # What several devices do to a mail must be done to its file in the order in which it was written down.
-        return work, await self.sync.changes.take(folder.user, lambda: self._record(folder, request))
+        return work, await self.sync.changes.take(folder.user, lambda: self._record(folder, request, work))
 
-    async def _record(self, folder: Folder, request: SyncRequest) -> SyncOutcome:
+    async def _record(self, folder: Folder, request: SyncRequest, work: Work) -> SyncOutcome:
         outcome = await self.sync.ledger.sync(self.device, folder.id, request)
+        if outcome.status != SUCCESS and self.sync.drafts is not None:
+            await self.sync.drafts.discard(folder, work.drafts)
         try:
             await self._carry_out(outcome.intents)
         finally:
@@ -314,9 +326,13 @@ class Serving:
         except Exception:
             self.sync.log.failure("{count} changes of files are left to be done", count=len(intents))
 
-    async def _work(self, commands: Sequence[Command], folder: Folder) -> Work:
+    async def _work(self, collection: Collection, folder: Folder) -> Work:
+        commands, drafts = collection.commands, self.sync.drafts
         wanted = [item_id(command.id, folder.id) for command in commands if command.verb is Verb.CHANGE]
-        return prepared(commands, folder, await self._items(folder, [id for id in wanted if id is not None]))
+        known = await self._items(folder, [id for id in wanted if id is not None])
+        if drafts is None or not drafts.serves(folder, self.version):
+            return prepared(commands, folder, known, {})
+        return prepared(commands, folder, known, await drafts.prepare(self.device, folder, collection, known))
 
     async def _items(self, folder: Folder, ids: Sequence[int]) -> dict[int, Item]:
         if not ids:
@@ -326,12 +342,14 @@ class Serving:
 
     # What is answered.
 
-    async def _part(self, collection: Collection, folder: Folder, work: Work, outcome: SyncOutcome) -> Part:
+    async def _part(
+        self, collection: Collection, folder: Folder, work: Work, outcome: SyncOutcome, sent: Mapping[int, int]
+    ) -> Part:
         if outcome.status != SUCCESS:
             key = "0" if outcome.status == BAD_KEY else collection.key
             return Part(collection, outcome.status, key, item_class=folder.type.item_class)
         options = self._restricted(outcome.options)
-        responses = answered(collection.commands, work, outcome)
+        responses = answered(collection.commands, work, outcome, folder, sent)
         responses += await self._fetched(collection.commands, folder, options)
         return Part(
             collection,

@@ -23,13 +23,14 @@ _RESPONSES = (Verb.CHANGE, Verb.ADD, Verb.DELETE, Verb.FETCH)
 
 @frozen
 class Response:
-    """What is answered to a client command."""
+    """What is answered to a client command; C{created} is the ServerId of what an Add has made."""
 
     verb: Verb
     id: str
     status: int
     item_class: str | None = None
     data: Element | None = None
+    created: str | None = None
 
     def element(self) -> Element:
         """The child of Responses."""
@@ -38,6 +39,7 @@ class Response:
             f"AirSync:{self.verb.value}",
             self.item_class and Element("AirSync:Class", self.item_class),
             Element(f"AirSync:{name}", self.id),
+            self.created and Element("AirSync:ServerId", self.created),
             Element("AirSync:Status", self.status),
             self.data,
         )

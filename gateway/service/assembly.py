@@ -24,6 +24,7 @@ from gateway.eas.access import AccessLog
 from gateway.eas.call import Command
 from gateway.eas.conversations import ConversationMoves
 from gateway.eas.dispatch import Dispatcher
+from gateway.eas.drafts import Drafts
 from gateway.eas.estimate import GetItemEstimate
 from gateway.eas.foldercommands import FolderCreate, FolderDelete, FolderUpdate
 from gateway.eas.folderoperations import FolderOperations
@@ -49,6 +50,7 @@ from gateway.metrics import Metrics
 from gateway.model import DeviceKey
 from gateway.service.admitting import Doorkeeper, admission_terms, envelope
 from gateway.service.examining import make_live, note_cut
+from gateway.service.indexing import Indexer, mail_searchers
 from gateway.service.knocking import make_knocking
 from gateway.service.mail import host_name, make_doors, make_post
 from gateway.service.mailout import MailOut
@@ -202,6 +204,7 @@ def assemble(config: Config, reactor: Any) -> Parts:
     commands["MoveItems"] = MoveItems(moving)
     sending = make_sending(config, moving, store.postings, ours, pools.run("files"), mail_out.kick)
     commands.update(dict.fromkeys(SENDING, sending))
+    sync.drafts = Drafts(source, sending)
     commands["FolderCreate"] = FolderCreate(moving)
     commands["FolderUpdate"] = FolderUpdate(moving)
     commands["FolderDelete"] = FolderDelete(moving)
@@ -224,7 +227,10 @@ def assemble(config: Config, reactor: Any) -> Parts:
     commands["Notify"] = notify
     commands["Provision"] = Provision(partnerships, rules, wall_clock)
     addresses = make_addresses(config, accounts, reactor, pools.run("files"))
-    commands.update(search_commands(addresses, pools.run("files"), {}, {}))
+    indexer = Indexer(store.index, source, reactor, pools.run("files")) if config.search.index else None
+    mails, finds = ({}, {}) if indexer is None else mail_searchers(store, reading, rules, wall_clock)
+    reporter.others += [] if indexer is None else [indexer]
+    commands.update(search_commands(addresses, pools.run("files"), mails, finds))
     commands["Settings"] = Settings(partnerships, store.absences, addresses.of, rules, wall_clock)
     notes = Notes(store.outbox, ours, mail_out.kick)
     commands["MeetingResponse"] = make_meetings(config, moving, reading, addresses, notes)
@@ -289,4 +295,5 @@ def assemble(config: Config, reactor: Any) -> Parts:
         knocking=knocking,
         doorkeeper=doorkeeper,
         marks=MarksFile(config.data.marks, store),
+        indexer=indexer,
     )

@@ -102,6 +102,8 @@ class GatewayService(Service):
         self._loop(self._trace, FLUSH_SECONDS)
         self._loop(self._look_after, LOOK_SECONDS)
         self._loop(self._compact, COMPACT_SECONDS)
+        if parts.indexer is not None:
+            parts.indexer.start()
         # Everything that is here now stays: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -180,12 +182,16 @@ class GatewayService(Service):
         assert parts is not None
         await parts.store.compact(wall_clock() - parts.config.ledger.keep * 86400)
         await parts.knocking.forget_old()
+        if parts.indexer is not None:
+            await parts.indexer.look()
 
     def _gauges(self, parts: Parts) -> None:
         metrics, board = parts.metrics, parts.board
         metrics.gauge("pushgw_parked", "Requests parked now", lambda: board.parked)
         metrics.gauge("pushgw_heartbeat_average_seconds", "Mean of the last heartbeats", lambda: parts.window.average)
         metrics.gauge("pushgw_heartbeat_alarm", "1 while heartbeats are too short", lambda: int(parts.window.alarmed))
+        if (indexer := parts.indexer) is not None:
+            metrics.gauge("pushgw_search_folders_behind", "Folders the index lacks mails of", lambda: indexer.behind)
         metrics.gauge("pushgw_accounts", "Enabled accounts", lambda: len(parts.accounts.names()))
 
     def status(self) -> dict[str, Any]:
@@ -249,6 +255,8 @@ class GatewayService(Service):
         if self.listeners is not None:
             await self.listeners.close()
         await self._farewell(parts)
+        if parts.indexer is not None:
+            parts.indexer.stop()
         await parts.source.stopService()
         await parts.knocking.stop()
         await self._write_back(parts)

@@ -36,6 +36,7 @@ from gateway.interfaces import IReporter
 from gateway.metrics import Metrics
 from gateway.model import Change
 from gateway.service.admitting import Doorkeeper
+from gateway.service.indexing import Indexer
 from gateway.service.knocking import Knocking
 from gateway.service.marks import MarksFile
 from gateway.service.posting import OurAddresses
@@ -112,23 +113,27 @@ class Parts:
     knocking: Knocking
     doorkeeper: Doorkeeper
     marks: MarksFile
+    indexer: Indexer | None
 
 
 @implementer(IReporter)
 @define(eq=False)
 class Reporter:
     """Counts Changes on their way to the Waker and then to the Switchboard: in this order the Waker sees which parked
-    requests they end."""
+    requests they end. C{others} hear of them afterwards."""
 
     board: IReporter
     waker: IReporter
     metrics: Metrics
+    others: list[IReporter] = field(factory=list)
 
     def changed(self, *changes: Change) -> None:
         """Pass Changes on."""
         self.metrics.changes.inc(len(changes))
         self.waker.changed(*changes)
         self.board.changed(*changes)
+        for other in self.others:
+            other.changed(*changes)
 
 
 def counted(metrics: Metrics, entry: Entry, http: int, seconds: float) -> None:

@@ -88,6 +88,18 @@ def clear(connection: Connection, user: str, folder: int, upto: int, most: int, 
     return removal.moved([])
 
 
+def remove(connection: Connection, user: str, id: int, now: int) -> Moved:
+    """Remove one item for good, wherever it is; every device is told."""
+    removal = _Removal(connection, now)
+    row = connection.execute(_ITEMS, {"ids": possible([id])}).first()
+    here = None if row is None else lock_folders(connection, [row.folder]).get(row.folder)
+    # Once more: it may have been changed or moved before its folder was locked.
+    row = connection.execute(_ITEMS, {"ids": possible([id])}).first() if here is not None else None
+    if row is not None and here is not None and row.folder == here.id and here.user == user and here.path is not None:
+        removal.take(here, [row], {})
+    return removal.moved([])
+
+
 def _judged(shift: Shift, row: Row[Any] | None, folders: Mapping[int, Row[Any]]) -> int:
     if shift.source not in folders or row is None or row.folder != shift.source:
         return NO_SOURCE

@@ -24,7 +24,13 @@ document = Table(
 )
 Index("search_document_item", document.c.item, unique=True)
 Index("search_document_folder", document.c.folder)
-Index("search_document_words", document.c.words, postgresql_using="gin").ddl_if(dialect="postgresql")
+Index(
+    "search_document_words",
+    document.c.words,
+    postgresql_using="gin",
+    # Every search would have to go through what waits to be put in.
+    postgresql_with={"fastupdate": "off"},
+).ddl_if(dialect="postgresql")
 
 # How far a folder is in the index: gateway.index.Cursor says what the columns mean.
 cursor = Table(

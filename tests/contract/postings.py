@@ -111,6 +111,27 @@ class PostingsContract(StoreCase):
             self.assertEqual(self.post(key=key, name=f"c:{number}", mark=Mark(id, "R", 1)), TAKEN)
         self.assertEqual(self.item().state, "S")
 
+    def test_draft(self) -> None:
+        """The draft that is sent goes in the same transaction, for every device; its file is to follow."""
+        posted = self.post(gone=self.id).moved
+        self.assertEqual([(one.kind, one.name) for one in posted.intents], [(IntentKind.DELETE, "m1")])
+        self.assertEqual((len(posted.changes), posted.spans[0][0]), (1, self.inbox))
+        self.assertEqual(self.items(), {})
+        self.assertEqual(self.post(name="c:2", gone=self.id), TAKEN)
+
+    def test_draftOfOthers(self) -> None:
+        """What is not the user's stays."""
+        self.assertEqual(self.post(key=BOB, gone=self.id), TAKEN)
+        self.assertEqual(list(self.items()), ["m1"])
+
+    def test_known(self) -> None:
+        """It is told whether a mail came before, of that device and lately."""
+        for expected in (False, True):
+            self.assertEqual(self.result(self.store.postings.known(POSTING)), expected)
+            self.post()
+        self.assertFalse(self.result(self.store.postings.known(evolve(POSTING, key=TABLET))))
+        self.assertFalse(self.result(self.store.postings.known(evolve(POSTING, since=NOW + 1))))
+
     def test_forget(self) -> None:
         """What is old is forgotten."""
         self.post()

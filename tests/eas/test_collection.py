@@ -321,11 +321,20 @@ class CommandTests(SynchronousTestCase):
             found,
             (
                 Command(Verb.DELETE, "5:2"),
-                Command(Verb.ADD, "c1", item_class="SMS"),
+                Command(Verb.ADD, "c1", data, item_class="SMS"),
                 Command(Verb.CHANGE, "5:1", data),
                 Command(Verb.FETCH, "5:3"),
             ),
         )
+
+    def test_send(self) -> None:
+        """Send stands beside the properties or among them, from 16.0 on."""
+        send = Element("Email2:Send")
+        beside = air("Add", air("ClientId", "c1"), air("ApplicationData"), send)
+        among = air("Change", air("ServerId", "5:1"), air("ApplicationData", send))
+        for version, expected in ((Version.V16_0, True), (Version.V16_1, True), (Version.V14_1, False)):
+            self.assertEqual([one.send for one in self.commands(beside, among, version=version)], [expected] * 2)
+        self.assertFalse(self.commands(air("Change", air("ServerId", "5:1")), version=Version.V16_1)[0].send)
 
     def test_wrong(self) -> None:
         """Without its id, with a long or an empty one, or with another name: Status 4."""

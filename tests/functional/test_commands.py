@@ -178,7 +178,7 @@ class DeviceTests(DeviceCase):
         phone.close()
         done = await self.command("devices")
         self.assertIn("No gateway is running; working on its store.", done.err)
-        self.assertRegex(done.out, r"ann +phone1 +Test +14\.1 +direct-push +- +- +300 s")
+        self.assertRegex(done.out, r"ann +phone1 +Test +14\.1 +allow +direct-push +- +- +300 s")
         self.assertEqual((await self.command("wipe", "ann", "phone1")).status, 0)
         done = await self.command("reload")
         self.assertEqual(done.status, 1)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import smtplib
+import ssl
 import time
 from email import message_from_bytes
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.element import Element
 from tests.functional.phones import Phone
-from tests.functional.running import DOMAIN, PATIENCE, Running, eventually, played, started
+from tests.functional.running import DOMAIN, PASSWORD, PATIENCE, Running, eventually, played, started
+from tests.support import basic
 
 
 def setting(name: str, *content: Element | str) -> Element:
@@ -93,3 +98,22 @@ class PeopleTests(SynchronousTestCase):
         while await found() != ["Bo Derek", "bob"]:
             self.assertLess(time.monotonic(), deadline)
         phone.close()
+
+    def test_autodiscover(self) -> None:
+        """What newer and older programs ask first, over TLS; the log names who asked."""
+        self.gateway.write_config(https={"public_url": '"https://push.example.org"'})
+        self.gateway.ask("reload")
+        trust = ssl.create_default_context(cafile=str(self.gateway.folder / "certificate.pem"))
+        base = f"https://localhost:{self.gateway.address('https')[1]}/autodiscover/autodiscover"
+        question = f"{base}.json/v1.0/ann@{DOMAIN}?Protocol=ActiveSync"
+        with urlopen(question, timeout=PATIENCE, context=trust) as answer:
+            url = json.load(answer)["Url"]
+        self.assertEqual(url, "https://push.example.org/Microsoft-Server-ActiveSync")
+        asked = Request(f"{base}.xml", b"", {"Authorization": basic("ann", PASSWORD)})
+        with urlopen(asked, timeout=PATIENCE, context=trust) as answer:
+            self.assertIn(f"<Url>{url}</Url>".encode(), answer.read())
+        with self.assertRaises(HTTPError) as caught:
+            urlopen(f"{base}.xml", timeout=PATIENCE, context=trust)
+        self.assertEqual(caught.exception.code, 401)
+        caught.exception.close()
+        self.assertIn("Autodiscover ann", self.gateway.log)

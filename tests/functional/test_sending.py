@@ -38,6 +38,22 @@ def document(command: str, client: str, message: bytes, *more: Element) -> Eleme
     return compose(command, compose("ClientId", client), *more, compose("SaveInSentItems"), compose("Mime", message))
 
 
+def air(name: str, *content: Element | str | bytes) -> Element:
+    """An element of AirSyncBase."""
+    return Element(f"AirSyncBase:{name}", *content)
+
+
+def text(name: str, value: str) -> Element:
+    """A property of a mail."""
+    return Element(f"Email:{name}", value)
+
+
+def command(verb: str, id: str, value: str, *properties: Element, send: bool = False) -> Element:
+    """A client command of a Sync."""
+    data = Element("AirSync:ApplicationData", *properties)
+    return Element(f"AirSync:{verb}", Element(f"AirSync:{id}", value), data, Element("Email2:Send") if send else None)
+
+
 class SendingCase(SynchronousTestCase):
     skip = NO_SASL or NO_SINK
 
@@ -221,12 +237,8 @@ class SmartTests(SendingCase):
 
 
 class PyActiveSyncTests(SendingCase):
-    def test_send(self) -> None:
-        """A client that others wrote sends by 16.1; the same ClientId once more is refused with 118."""
-        if find_spec("pyactivesync") is None:
-            raise SkipTest("pyactivesync is not installed")
+    def client(self) -> Any:
         from pyactivesync.client import Client
-        from pyactivesync.exceptions import StatusError
 
         certificate: Any = str(self.gateway.folder / "certificate.pem")
         server = f"localhost:{self.gateway.address('https')[1]}"
@@ -234,6 +246,15 @@ class PyActiveSyncTests(SendingCase):
         client._transport.session.trust_env = False
         client._provisioned = True
         self.addCleanup(client.close)
+        return client
+
+    def test_send(self) -> None:
+        """A client that others wrote sends by 16.1; the same ClientId once more is refused with 118."""
+        if find_spec("pyactivesync") is None:
+            raise SkipTest("pyactivesync is not installed")
+        from pyactivesync.exceptions import StatusError
+
+        client = self.client()
         message = EmailMessage()
         message["To"], message["Subject"] = "J\xf6rg <bob@example.net>", "Gr\xfc\xdfe"
         message.set_content("H\xe4llo.\n")
@@ -245,6 +266,70 @@ class PyActiveSyncTests(SendingCase):
             client.send_mail(message, client_id="py-1")
         self.assertEqual(refused.exception.code, "118")
         until(lambda: len(list(self.files("ann", ".Sent"))) == 1, "the copy")
+
+    def test_draft(self) -> None:
+        """It creates a draft with an attachment, which is in the Maildir, and shown to it as it was."""
+        if find_spec("pyactivesync") is None:
+            raise SkipTest("pyactivesync is not installed")
+        client = self.client()
+        folder = next(folder.id for folder in client.list_folders() if folder.name == "Drafts")
+        key = client.sync_folder(folder, client.sync_folder(folder).sync_key).sync_key
+        message = EmailMessage()
+        message["To"], message["Subject"] = "bob@example.net", "Gr\xfc\xdfe"
+        message.set_content("H\xe4llo.\n")
+        message.add_attachment(b"\0\xff" * 1000, maintype="application", subtype="octet-stream", filename="x.bin")
+        made = client.create_email_draft(folder, key, message, flagged=True)
+        self.assertEqual(made.status, "1")
+        [path] = list(self.files("ann", ".Drafts"))
+        self.assertEqual(path.name.partition(":2,")[2], "DF")
+        self.assertEqual((self.read(path)["Subject"], self.read(path)["From"]), ("Gr\xfc\xdfe", "ann@example.org"))
+        fetched = client.fetch_item(folder, made.server_id)
+        self.assertIn("H\xe4llo.", fetched.body.data)
+        self.assertEqual([attachment.display_name for attachment in fetched.attachments], ["x.bin"])
+        again = client.sync_folder(folder, made.sync_key)
+        self.assertEqual((again.added, again.changed), ([], []))
+
+
+class DraftTests(SendingCase):
+    @played
+    async def test_life(self) -> None:
+        """A draft is written, changed, survives a kill, and is sent: once, with its attachment, and then it is gone."""
+        phone = await self.phone("16.1")
+        for _ in range(2):
+            await phone.sync(folder="Drafts")
+        files = air(
+            "Attachments", air("Add", air("ClientId", "a1"), air("Content", b"\0\xff" * 9), air("DisplayName", "x"))
+        )
+        reply = await phone.sync(
+            command("Add", "ClientId", "c1", text("To", "bob@example.net"), files), folder="Drafts"
+        )
+        responses = reply.collection.child("AirSync:Responses")
+        assert responses is not None
+        item = responses.children[0].text_of("AirSync:ServerId") or ""
+        change = command(
+            "Change", "ServerId", item, text("To", "eve@example.net"), text("Subject", "Ready"), send=False
+        )
+        await phone.sync(change, folder="Drafts")
+        await asyncio.to_thread(self.gateway.kill)
+        await asyncio.to_thread(self.gateway.start)
+        key = phone.keys[phone.folders["Drafts"]]
+        phone = await self.phone("16.1")
+        phone.keys[phone.folders["Drafts"]] = key
+        [path] = list(self.files("ann", ".Drafts"))
+        self.assertEqual((self.read(path)["To"], path.name.partition(":2,")[2]), ("eve@example.net", "D"))
+        send = command("Change", "ServerId", item, send=True)
+        for _ in range(2):
+            phone.keys[phone.folders["Drafts"]] = key
+            reply = await phone.sync(send, folder="Drafts")
+            self.assertIsNone(reply.collection.child("AirSync:Responses") if reply.body else None)
+        [mail] = await self.arrived(1)
+        self.assertEqual(addresses([mail]), ["eve@example.net"])
+        self.assertIn("Subject: Ready", mail)
+        await eventually(lambda: len(list(self.files("ann", ".Sent"))) == 1, "the copy")
+        self.assertEqual((list(self.files("ann", ".Drafts")), len(self.sink.mails())), ([], 1))
+        reply = await phone.sync(folder="Drafts")
+        self.assertEqual([name for name, _ in reply.commands("Delete")], [item])
+        phone.close()
 
 
 class WithoutRelayTests(SynchronousTestCase):

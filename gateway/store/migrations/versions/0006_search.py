@@ -34,7 +34,7 @@ def upgrade() -> None:
     op.create_index("search_document_folder", "search_document", ["folder"], unique=False)
     op.create_index("search_document_item", "search_document", ["item"], unique=True)
     if op.get_bind().dialect.name == "postgresql":
-        op.create_index("search_document_words", "search_document", ["words"], unique=False, postgresql_using="gin")
+        op.execute("CREATE INDEX search_document_words ON search_document USING gin (words) WITH (fastupdate = off)")
     else:
         # The words come separated by blanks, without capitals and punctuation: nothing is left to the tokenizer.
         op.execute(

@@ -1,0 +1,1 @@
+Phones fetch mails and attachments: ItemOperations Fetch with ranges, schemas, body preferences and multipart answers, and GetAttachment up to 12.1. Large answers are written from a file as fast as the phone takes them.
