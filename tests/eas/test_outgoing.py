@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
-from contextlib import suppress
 
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
@@ -150,7 +150,7 @@ class OutgoingTests(LaneCase):
         waiting: Deferred[None] = Deferred()
 
         async def stubborn(call: Call) -> Answer:
-            with suppress(CancelledError):
+            with contextlib.suppress(CancelledError):
                 await waiting
             return source.answer()
 
