@@ -26,7 +26,8 @@ class Posting:
     """A mail that a device hands over.
 
     C{name} tells it from all others of the device; one that was handed over before C{since} does not count any more.
-    C{gone} is the draft that is sent, which goes with it (0: none). C{recipients} is their number, C{quota} how many a user may write to from C{counted} on (0: any number). All
+    C{gone} is the draft that is sent, which goes with it (0: none). C{recipients} is their number, C{quota} how
+    many a user may write to from C{counted} on (0: any number). All
     times in seconds since the epoch.
     """
 
