@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+# As a name in this module C{suppress} would mean something to trial.
+import contextlib
 from collections.abc import Iterator
-from contextlib import suppress
 
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
@@ -150,7 +151,7 @@ class OutgoingTests(LaneCase):
         waiting: Deferred[None] = Deferred()
 
         async def stubborn(call: Call) -> Answer:
-            with suppress(CancelledError):
+            with contextlib.suppress(CancelledError):
                 await waiting
             return source.answer()
 
