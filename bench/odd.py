@@ -1,4 +1,4 @@
-"""Odd and hostile mails through Sync and Fetch, in every body type and version: how many, how long, none failing."""
+"""Odd and hostile mails through Sync, Fetch and Search, in every body type and version: how many, and how long."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ GENERATED = 1000
 def measure(name: str, mails: Iterable[tuple[str, bytes]], versions: Iterable[Version] = Version) -> dict[str, object]:
     """The figures of some mails; times are CPU seconds."""
     figures: Figures = play(mails, versions)
-    answers = figures.synced + figures.fetched + figures.attachments
+    answers = figures.synced + figures.fetched + figures.found + figures.attachments
     progress(f"{name}: {figures.mails} mails, {answers} times, {figures.seconds:.0f} s")
     return {
         "mails": figures.mails,
         "synced": figures.synced,
         "fetched": figures.fetched,
+        "found": figures.found,
         "attachments": figures.attachments,
         "failed": 0,
         "cpu_s": round(figures.seconds, 1),

@@ -20,6 +20,7 @@ ALL = (
     "fetch",
     "odd",
     "people",
+    "search",
     "start",
     "smpp",
     "policy",

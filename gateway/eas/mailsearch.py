@@ -132,8 +132,7 @@ class MailSearcher:
     async def _results(
         self, call: Call, found: Iterable[tuple[Folder, Item]], options: SyncOptions
     ) -> tuple[Element, ...]:
-        reading = self.mails.reading
-        rendering = Rendering(reading.mailbox, reading.run, call.version, ANSWER_BYTES)
+        rendering = Rendering(self.mails.reading, call.version, ANSWER_BYTES)
         results = []
         for folder, item in found:
             properties = await rendering.item(folder, item, options)

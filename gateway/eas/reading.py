@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from attrs import define, field
-from twisted.internet.defer import DeferredSemaphore
+from twisted.internet.defer import Deferred, DeferredSemaphore
 
 from gateway.eas.call import Unavailable
-from gateway.eas.rendering import Run
 from gateway.interfaces import IMailbox
 from gateway.model import Folder, Item
 
 T = TypeVar("T")
+
+Run = Callable[..., Deferred[Any]]
+"""Calls a function with arguments where it may take its time, and gives a Deferred of what it returns."""
 
 #: When a client is to come again for whom there is no place in the line, in seconds.
 RETRY = 10

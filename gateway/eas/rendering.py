@@ -2,26 +2,22 @@
 
 What a batch says was chosen, and counted as given, before a single mail was read. So an answer that grows too large
 is not cut short: what comes after the bound goes without its text, marked as truncated, and the device fetches the
-text when its owner opens the mail. At most one mail is in memory as a whole, beside the properties of the answer.
+text when its owner opens the mail. At most one mail of it is in memory as a whole, beside its properties.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from attrs import define, evolve
-from twisted.internet.defer import Deferred
 
 from gateway.convert.message import Mail, changed_properties, properties
 from gateway.eas.call import Version
 from gateway.eas.collection import server_id
+from gateway.eas.reading import Reading
 from gateway.element import Element
-from gateway.interfaces import IMailbox, ItemGone
+from gateway.interfaces import ItemGone
 from gateway.model import BatchRow, BodyPreference, Folder, Item, Op, SyncOptions
-
-Run = Callable[..., Deferred[Any]]
-"""Calls a function with arguments where it may take its time, and gives a Deferred of what it returns."""
 
 #: The field of a batch that says that a mail has another content, as drafts have.
 CONTENT = "content"
@@ -64,8 +60,7 @@ def _convert(mail: Mail, version: Version, options: SyncOptions, whole: bool) ->
 class Rendering:
     """Renders the items of one answer; C{left} is how many bytes of properties it may still hold."""
 
-    mailbox: IMailbox
-    run: Run
+    reading: Reading
     version: Version
     left: int
 
@@ -98,14 +93,15 @@ class Rendering:
         self, folder: Folder, item: Item, options: SyncOptions, *, whole: bool = False
     ) -> list[Element] | None:
         """The properties of an item, C{whole} for a Fetch; C{None} if it is gone."""
-        try:
-            raw = await self.mailbox.read(folder.user, folder.path, item.name, item.state)
-        except ItemGone:
-            return None
-        mail = _mail(raw, item, server_id(folder.id, item.id))
         if self.left <= 0:
             options, whole = headers_only(options), False
-        found, size = await self.run(_convert, mail, self.version, options, whole)
+        name = server_id(folder.id, item.id)
+        try:
+            found, size = await self.reading.convert(
+                folder, item, lambda raw: _convert(_mail(raw, item, name), self.version, options, whole)
+            )
+        except ItemGone:
+            return None
         self.left -= size
         return list(found)
 

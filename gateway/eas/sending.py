@@ -22,7 +22,7 @@ from gateway.convert.compose import FORWARD, Composed, Original, Sender, compose
 from gateway.convert.fields import BadMessage, TooMany
 from gateway.eas.call import Answer, Call, Refused, Unavailable
 from gateway.eas.moving import Moving, Own
-from gateway.eas.rendering import Run
+from gateway.eas.reading import Run
 from gateway.eas.sendbody import BY_CLIENT_ID, Source, Wanted, read
 from gateway.eas.turns import shielded
 from gateway.interfaces import IPostings, ItemGone

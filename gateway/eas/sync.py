@@ -21,7 +21,8 @@ from gateway.eas.notify import GuidOf, no_guid
 from gateway.eas.options import Malformed
 from gateway.eas.parked import Parking
 from gateway.eas.policydoc import restrict
-from gateway.eas.rendering import Rendering, Run
+from gateway.eas.reading import Reading, Run
+from gateway.eas.rendering import Rendering
 from gateway.eas.syncanswer import (
     BAD_KEY,
     FAILED,
@@ -53,6 +54,8 @@ from gateway.model import (
 
 #: Requests with commands, of all devices of a user, that may wait for each other.
 MOST_CHANGES = 100
+#: Mails that are in memory at a time, of all devices that synchronise, and how many may wait to be.
+AT_ONCE, MOST_WAITING = 8, 100_000
 
 
 @frozen
@@ -90,6 +93,10 @@ class Sync:
     requests: Requests = field(factory=Requests)
     turns: Turns = field(init=False, factory=Turns)
     changes: Turns = field(init=False, factory=lambda: Turns(MOST_CHANGES))
+    reading: Reading = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.reading = Reading(self.mailbox, self.run, AT_ONCE, MOST_WAITING)
 
     async def __call__(self, call: Call) -> Answer:
         """Answer a Sync; of one that is parked nothing is held but the names.
@@ -158,7 +165,7 @@ class Serving:
 
     def __attrs_post_init__(self) -> None:
         sync = self.sync
-        self.rendering = Rendering(sync.mailbox, sync.run, self.version, sync.limits.answer_bytes)
+        self.rendering = Rendering(sync.reading, self.version, sync.limits.answer_bytes)
 
     async def answer(self, asked: Asked) -> Answer:
         """Serve the collections in the order of the request.

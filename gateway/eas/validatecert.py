@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from gateway.eas.call import Answer, Call, Refused
 from gateway.eas.certificates import BAD_SIGNATURE, Trust, judge, read
 from gateway.eas.options import Malformed, flag, only
-from gateway.eas.rendering import Run
+from gateway.eas.reading import Run
 from gateway.element import Element
 
 SUCCESS, PROTOCOL, FAILED = 1, 2, 17

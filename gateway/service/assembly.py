@@ -135,7 +135,6 @@ def assemble(config: Config, reactor: Any) -> Parts:
     local = make_local(config, source, ours)
     mail_out = MailOut(config, store.outbox, reactor, time.time, host_name(config), knocking.settled, local)
     knocking.senders += [SmsOut(config, store.outbox, store.trace, reactor, meters=meters_of(metrics)), mail_out]
-    knocking.returned = mail_out.given_up
     partnerships = Partnerships(store)
     rules = Rules()
     settings.apply_rules(rules, config)

@@ -57,6 +57,7 @@ class Indexer:
     log = Logger()
     _fresh: dict[int, None] = field(factory=dict, init=False)
     _queue: dict[int, None] = field(factory=dict, init=False)
+    _current: frozenset[int] = field(default=frozenset(), init=False)
     _failures: dict[int, int] = field(factory=dict, init=False)
     _timers: dict[int, IDelayedCall] = field(factory=dict, init=False)
     _gathering: IDelayedCall | None = field(default=None, init=False)
@@ -66,8 +67,8 @@ class Indexer:
 
     @property
     def behind(self) -> int:
-        """How many folders wait to be looked at."""
-        return len(self._fresh.keys() | self._queue.keys() | self._timers.keys())
+        """How many folders are being looked at, or wait for that."""
+        return len(self._fresh.keys() | self._queue.keys() | self._timers.keys() | self._current)
 
     def start(self) -> None:
         """Begin to catch up."""
@@ -122,9 +123,11 @@ class Indexer:
             folder = next(iter(waiting))
             self._fresh.pop(folder, None)
             self._queue.pop(folder, None)
+            self._current = frozenset((folder,))
             began = self.clock.seconds()
             if await self._step(folder):
                 self._queue[folder] = None
+            self._current = frozenset()
             await self._rest(self.clock.seconds() - began)
         self._working = None
 

@@ -57,10 +57,7 @@ class Sender(Protocol):
 
 @define(eq=False)
 class Knocking:
-    """The Waker, its trace, and who sends what it queues, and what users send.
-
-    C{returned} gives the letter that tells the sender of a mail that it was given up.
-    """
+    """The Waker, its trace, and who sends what it queues, and what users send."""
 
     log = Logger()
 
@@ -73,17 +70,15 @@ class Knocking:
     config: Config
     now: Callable[[], int]
     senders: list[Sender] = field(factory=list)
-    returned: Callable[[Letter], Letter | None] = lambda letter: None
     _warned: dict[DeviceKey, int] = field(init=False, factory=dict)
     _said: dict[tuple[str, str], int] = field(init=False, factory=dict)
 
     async def start(self) -> None:
         """Queue again what was in doubt, decide what was not decided, and begin to send."""
         again, lost = await self.store.outbox.reopen(time.time())
-        await self.store.outbox.put([told for letter in lost if (told := self.returned(letter)) is not None])
         if again or lost:
             self.log.warn(
-                "letters in doubt at the last stop: {again} sent again, {lost} given up", again=again, lost=len(lost)
+                "letters in doubt at the last stop: {again} sent again, {lost} given up", again=again, lost=lost
             )
         await self.waker.start()
         for sender in self.senders:

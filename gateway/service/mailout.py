@@ -30,7 +30,6 @@ RELAY = "relay"
 TRIGGERS = Retry(longest=86400.0)
 #: A mailbox that takes nothing now does so in a moment, or its disk is full.
 HERE = Retry((5.0, 60.0, 300.0, 900.0, 1800.0))
-UNSURE = "the gateway stopped twice while it was sent: it may have arrived"
 _TCP = re.compile(r"tcp:((?:[^:\\]|\\:)+):(\d+)")
 
 
@@ -221,10 +220,6 @@ class MailOut:
             undelivered=self.undelivered,
             queued=self.kick,
         )
-
-    def given_up(self, letter: Letter) -> Letter | None:
-        """The letter that tells the sender of a mail that nobody knows what became of it."""
-        return self.undelivered(letter, dict.fromkeys(letter.recipients, UNSURE))
 
     def undelivered(self, letter: Letter, faults: Mapping[str, str]) -> Letter | None:
         """The letter that tells the sender of a mail who did not get it."""

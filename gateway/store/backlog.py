@@ -52,7 +52,7 @@ _ORPHANS = (
     .where(document.c.folder == bindparam("the_folder"), item.c.id.is_(None))
     .limit(bindparam("scan"))
 )
-_ROWS = select(item, document.c.item.label("known")).select_from(item.outerjoin(document, document.c.item == item.c.id))
+_ROWS = select(item, document.c.name.label("known")).select_from(item.outerjoin(document, document.c.item == item.c.id))
 _NUMBERED = (
     _ROWS.where(item.c.folder == bindparam("the_folder"), item.c.number > bindparam("the_number"))
     .order_by(item.c.number)
@@ -125,11 +125,10 @@ def _numbered(connection: Connection, place: Row[Any], at: Cursor, most: int, sc
     much = at.floor == _TOP or place.head - at.number > 2 * scan
     seen = rows if much else _until(rows, most)
     new = [row for row in seen if _wanted(row)]
-    gone = tuple(row.id for row in seen if row.removed is not None and row.known is not None)
     finished = len(seen) == len(rows) < scan
     after = Cursor(place.head if finished else seen[-1].number, _TOP if much and new else at.floor)
     items = [] if much else sorted(new, key=lambda row: (row.received, row.id), reverse=True)
-    return Portion(place.id, folder_of(place), after, tuple(item_of(row) for row in items), gone)
+    return Portion(place.id, folder_of(place), after, tuple(item_of(row) for row in items), _outdated(seen))
 
 
 def _below(
@@ -141,11 +140,18 @@ def _below(
     seen = _until(rows, most)
     finished = len(seen) == len(rows) < scan
     after = evolve(at, floor=None if finished else (seen[-1].received, seen[-1].id))
-    return Portion(place.id, folder_of(place), after, tuple(item_of(row) for row in seen if _wanted(row)))
+    items = tuple(item_of(row) for row in seen if _wanted(row))
+    return Portion(place.id, folder_of(place), after, items, _outdated(seen))
 
 
 def _wanted(row: Row[Any]) -> bool:
-    return row.removed is None and row.known is None
+    """Whether an item is there, and what is in it is not in the index."""
+    return bool(row.removed is None and row.known != row.name)
+
+
+def _outdated(rows: Sequence[Row[Any]]) -> tuple[int, ...]:
+    """The items of which something is in the index that is not there any more."""
+    return tuple(row.id for row in rows if row.known is not None and (row.removed is not None or row.known != row.name))
 
 
 def _until(rows: Sequence[Row[Any]], most: int) -> Sequence[Row[Any]]:

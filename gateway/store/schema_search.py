@@ -5,19 +5,21 @@ On SQLite there is also C{search_words}, a table of the extension FTS5, whose ro
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, LargeBinary, Table
+from sqlalchemy import Column, Index, LargeBinary, Table, Text
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from gateway.store.schema import Big, metadata
 
 # `number` is made of the time of arrival, so that what is read in the order of the numbers is in that of time.
-# `owner` is the hierarchy of the user. `words` is what is searched on PostgreSQL; on SQLite it is what was put into
+# `name` is that which the item had; it has another one when a draft was written anew. `owner` is the hierarchy of the
+# user. `words` is what is searched on PostgreSQL; on SQLite it is what was put into
 # `search_words`, packed, because FTS5 has to be told that again to take it out.
 document = Table(
     "search_document",
     metadata,
     Column("number", Big, primary_key=True, autoincrement=False),
     Column("item", Big, nullable=False),
+    Column("name", Text, nullable=False),
     Column("folder", Big, nullable=False),
     Column("owner", Big, nullable=False),
     Column("words", LargeBinary().with_variant(TSVECTOR(), "postgresql"), nullable=False),

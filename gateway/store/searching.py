@@ -118,7 +118,7 @@ def _part(found: Sequence[int], offset: int, count: int) -> Matches:
 def _put(connection: Connection, portion: Portion, entries: Sequence[Entry]) -> None:
     _take(connection, portion.gone)
     if portion.folder is not None and portion.cursor is not None:
-        _add(connection, portion.folder.user, portion.id, entries)
+        _add(connection, portion, portion.folder.user, entries)
         _keep(connection, portion.id, portion.cursor)
     elif not portion.gone:
         connection.execute(_FORGET, {"the_folder": portion.id})
@@ -132,7 +132,8 @@ def _take(connection: Connection, items: Sequence[int]) -> None:
         connection.execute(_TAKE, which)
 
 
-def _add(connection: Connection, user: str, folder_id: int, entries: Sequence[Entry]) -> None:
+def _add(connection: Connection, portion: Portion, user: str, entries: Sequence[Entry]) -> None:
+    names = {item.id: item.name for item in portion.items}
     known = set(connection.execute(_KNOWN, {"items": [entry.item for entry in entries]}).scalars())
     new = _numbered(connection, [entry for entry in entries if entry.item not in known])
     owner = connection.execute(_HOME, {"the_user": user}).scalar_one_or_none()
@@ -140,8 +141,9 @@ def _add(connection: Connection, user: str, folder_id: int, entries: Sequence[En
         return
     on_sqlite = connection.dialect.name == "sqlite"
     pack: Callable[[int, Entry], Any] = words_sqlite.packed if on_sqlite else words_postgresql.vector
+    common = {"folder": portion.id, "owner": owner}
     columns = [
-        {"number": one.number, "item": one.item, "folder": folder_id, "owner": owner, "words": pack(owner, one)}
+        {"number": one.number, "item": one.item, "name": names.get(one.item, ""), "words": pack(owner, one), **common}
         for one in new
     ]
     connection.execute(_PUT, columns)

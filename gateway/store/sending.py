@@ -44,7 +44,7 @@ class Outbox:
         """See L{IOutbox}."""
         return self.database.write_durably(receipts.receive, came, self.seconds())
 
-    def reopen(self, now: float) -> Deferred[tuple[int, list[Letter]]]:
+    def reopen(self, now: float) -> Deferred[tuple[int, int]]:
         """See L{IOutbox}."""
         return self.database.write_durably(outbox.reopen, now)
 

@@ -10,7 +10,7 @@ from zope.interface.verify import verifyObject
 from gateway.arrangement import Shift
 from gateway.index import MOST, Cursor, Document, Matches, Phrase, Place, Portion, Sought
 from gateway.interfaces import ISearchIndex, TooSlow
-from gateway.model import FolderType, Found, FoundFolder, Item
+from gateway.model import Amend, FolderType, Found, FoundFolder, Item
 from tests.contract.store import INBOX, NOW, TRASH, WORK, StoreCase
 
 HOUR = 3600
@@ -176,6 +176,22 @@ class BacklogContract(SearchCase):
         self.catch_up()
         self.assertEqual(self.search(evolve(said("a"), folders=(self.inbox,))).total, 0)
         self.assertEqual(self.search(evolve(said("a"), folders=(self.trash,))).items, (self.id_of("a"),))
+
+    def test_written(self) -> None:
+        """A draft that was written anew is searched by what it has now; a marked one is left alone."""
+        key = self.start()
+        self.record(self.mail("before"), self.mail("other"))
+        self.catch_up()
+        key = self.sync(key).key
+        id = self.id_of("before")
+        self.sync(key, Amend(id, name="after"), Amend(self.id_of("other"), add="F"))
+        portion = self.portion()
+        assert portion is not None
+        self.assertEqual((portion.gone, [item.name for item in portion.items]), ((id,), ["after"]))
+        self.assertEqual(self.catch_up(), [["after"]])
+        self.assertEqual(self.found(said("before")), [])
+        self.assertEqual(self.search(said("after")).items, (id,))
+        self.assertEqual(self.found(said("other")), ["other"])
 
     def test_again(self) -> None:
         """To put a portion in twice changes nothing; so nothing is lost by a kill before it was written down."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import email
 import tracemalloc
+from email.errors import InvalidBase64LengthDefect
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -55,12 +56,23 @@ def library(raw: bytes) -> bytes:
     return bytes(email.message_from_bytes(raw, policy=READABLE).get_payload(decode=True))
 
 
+def cut_short(raw: bytes) -> bool:
+    """Whether there is base64 with one character too many, of which the library decodes nothing at all."""
+    for leaf in email.message_from_bytes(raw, policy=READABLE).walk():
+        if not leaf.is_multipart():
+            leaf.get_payload(decode=True)
+            if any(isinstance(defect, InvalidBase64LengthDefect) for defect in leaf.defects):
+                return True
+    return False
+
+
 class AbridgedTests(SynchronousTestCase):
     @given(st.lists(SCRAPS, max_size=40))
     @settings(max_examples=300, deadline=None)
     def test_same(self, scraps: list[bytes]) -> None:
         """A mail has the same parts, with the same octets, whatever was left out for the parser."""
         for raw in (b"".join(scraps), b"Content-Type: multipart/mixed; boundary=b\n\n" + b"".join(scraps)):
+            assume(not cut_short(raw))
             whole = shape(read(raw))
             self.patch(abridge, "LONG", 3)
             try:

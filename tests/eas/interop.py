@@ -12,11 +12,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from gateway.eas.call import Call
 from gateway.eas.estimate import GetItemEstimate
 from gateway.eas.foldercommands import FolderCreate, FolderDelete, FolderUpdate
+from gateway.eas.folderoperations import FolderOperations
 from gateway.eas.folders import FolderSync, GetHierarchy
 from gateway.eas.gate import Gate, Rules
+from gateway.eas.getattachment import GetAttachment
+from gateway.eas.itemoperations import ItemOperations
 from gateway.eas.moveitems import MoveItems
 from gateway.eas.moving import Moving
 from gateway.eas.provision import Provision
+from gateway.eas.reading import Reading
+from gateway.eas.spool import Spools
 from gateway.eas.sync import Sync
 from gateway.element import Element
 from gateway.model import Change, Device, Found
@@ -91,6 +96,10 @@ class Gateway(World):
         self.commands["FolderDelete"] = FolderDelete(self.moving)
         self.commands["GetHierarchy"] = GetHierarchy(self.store)
         self.commands["MoveItems"] = MoveItems(self.moving)
+        fetching = self.store, Reading(self.mails, execute), Spools(), self.rules
+        empty = {"ItemOperations:EmptyFolderContents": FolderOperations(self.moving).empty}
+        self.commands["ItemOperations"] = ItemOperations(*fetching, empty, self.moving.own)
+        self.commands["GetAttachment"] = GetAttachment(*fetching)
         self.commands["Provision"] = Provision(self.partnerships, self.rules, self.now)
 
     def changed(self, *changes: Change) -> None:

@@ -1,4 +1,4 @@
-"""Odd mails on the way of all mails: synchronised, fetched and taken apart, in every version and every form."""
+"""Odd mails on the way of all mails: synchronised, fetched, found and taken apart, in every version and every form."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from attrs import define, field
 from twisted.internet.defer import execute
 
 from gateway.eas.call import Version
+from gateway.eas.gate import Rules
+from gateway.eas.mailsearch import Mails, MailSearcher
+from gateway.eas.searching import MAILBOX, Search
 from gateway.eas.sync import Sync
 from gateway.eas.wbxml import decode
 from gateway.element import Element
 from gateway.model import Found
 from tests.convert.odd import texts
 from tests.eas.fetches import Desk, air, air_base, octets, of_file, of_item, op, preference
+from tests.eas.indexed import catch_up
 from tests.eas.support import call_of, parking_of, sent
 from tests.stores import result_of
 
@@ -40,6 +44,11 @@ _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _AT_ONCE = 100
 
 
+def said(name: str, *content: Element | str) -> Element:
+    """An element of Search."""
+    return Element(f"Search:{name}", *content)
+
+
 @define(eq=False)
 class Figures:
     """How many there were of what, and how long it took."""
@@ -47,6 +56,7 @@ class Figures:
     mails: int = 0
     synced: int = 0
     fetched: int = 0
+    found: int = 0
     attachments: int = 0
     seconds: float = 0.0
     slowest: float = 0.0
@@ -62,6 +72,7 @@ class OddPost:
     figures: Figures = field(factory=Figures)
     names: dict[str, str] = field(init=False, factory=dict)
     sync: Sync = field(init=False)
+    search: Search = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         desk = self.desk
@@ -74,6 +85,11 @@ class OddPost:
             self.names[f"{desk.inbox}:{item.id}"] = self.mails[int(item.name[1:])][0]
         self.sync = Sync(parking_of(desk.store), desk.store, desk.mailbox, desk.reports, lambda: desk.now, execute)
         self.figures.mails = len(self.mails)
+        began = time.process_time()
+        catch_up(desk.store, desk.mailbox)
+        self.figures.seconds += time.process_time() - began
+        mails = Mails(desk.store.index, desk.store, desk.reading, Rules(), lambda: desk.now)
+        self.search = Search({MAILBOX: MailSearcher(mails)})
 
     def timed(self, name: str, began: float) -> None:
         """Something was answered."""
@@ -124,6 +140,27 @@ class OddPost:
                 assert not _UNFIT.search(part.decode()), part[:200]
             self.figures.fetched += len(names)
 
+    def seek(self, version: Version, form: tuple[Element, ...]) -> None:
+        """Have a phone find every mail, by its date."""
+        date = said("GreaterThan", Element("Email:DateReceived"), said("Value", "1990-01-01T00:00:00.000Z"))
+        query = said("Query", said("And", air("Class", "Email"), date))
+        found: set[str] = set()
+        while len(found) < len(self.names):
+            wanted = said("Range", f"{len(found)}-{len(found) + _AT_ONCE - 1}")
+            store = said("Store", said("Name", "Mailbox"), query, said("Options", wanted, *form))
+            began = time.process_time()
+            document = sent(result_of(self.search(call_of("Search", said("Search", store), version))))
+            self.timed(f"search in {version}", began)
+            response = decode(document).child("Search:Response") or Element("")
+            results = (response.child("Search:Store") or Element("")).all("Search:Result")
+            names = {result.text_of("Search:LongId") or "" for result in results}
+            assert names and not names & found, (version, decode(document))
+            found |= names
+            for result in results:
+                self.check(result, result.text_of("Search:LongId") or "")
+        assert found == set(self.names)
+        self.figures.found += len(found)
+
     def attachments(self, version: Version) -> None:
         """Have a phone fetch attachments of every mail, in each of the ways that there are."""
         schema = op("Schema", Element("AirSyncBase:Attachments"))
@@ -161,5 +198,6 @@ def play(mails: Iterable[tuple[str, bytes]], versions: Iterable[Version] = Versi
             for form in FETCHES[:forms]:
                 for parts in (False, True):
                     post.fetch(version, form, parts)
+                post.seek(version, form)
             post.attachments(version)
     return post.figures

@@ -8,7 +8,6 @@ from attrs import evolve
 from twisted.internet.defer import execute
 from twisted.trial.unittest import SynchronousTestCase
 
-from gateway.convert.searchable import document
 from gateway.eas.call import Answer, Call, Refused, Unavailable, Version
 from gateway.eas.find import MAILBOX as CRITERION
 from gateway.eas.find import Find
@@ -21,6 +20,7 @@ from gateway.element import Element
 from gateway.interfaces import BackendDown
 from gateway.model import DeviceKey, FolderType, FoundFolder
 from tests.convert.samples import multipart, part
+from tests.eas.indexed import catch_up
 from tests.eas.support import FOLDERS, NOW, Sources, call_of, decoded, refused, text
 from tests.stores import result_of
 
@@ -104,12 +104,7 @@ class MailCase(SynchronousTestCase):
         self.catch_up()
 
     def catch_up(self) -> None:
-        index = self.sources.store.index
-        for id in result_of(index.behind(None)):
-            while (portion := result_of(index.portion(id, 99))) is not None:
-                user, path = portion.folder.user, portion.folder.path
-                raws = [(self.sources.mailbox.folder(user, path)[item.name].raw, item) for item in portion.items]
-                result_of(index.put(portion, [document(raw, item) for raw, item in raws]))
+        catch_up(self.sources.store, self.sources.mailbox)
 
     def item(self, name: str) -> str:
         """The ServerId of a mail."""

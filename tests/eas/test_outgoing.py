@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# As a name in this module C{suppress} would mean something to trial.
 import contextlib
 from collections.abc import Iterator
 

@@ -65,7 +65,7 @@ class MemoryOutbox:
         self.receipts += receipts
         return succeed([None] * len(receipts))
 
-    def reopen(self, now: float) -> Deferred[tuple[int, list[Letter]]]:
+    def reopen(self, now: float) -> Deferred[tuple[int, int]]:
         raise NotImplementedError
 
     def next_due(self, route: str) -> Deferred[float | None]:

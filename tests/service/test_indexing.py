@@ -178,6 +178,7 @@ class IndexerTests(IndexerCase):
         pending: Deferred[Any] = Deferred()
         self.indexer.run = lambda work, *args: pending
         self.indexer.start()
+        self.assertEqual(self.indexer.behind, 1)
         self.indexer.stop()
         self.assertEqual(self.found(), [])
         self.indexer = self.make()

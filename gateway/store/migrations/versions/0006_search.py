@@ -26,6 +26,7 @@ def upgrade() -> None:
         "search_document",
         sa.Column("number", BIG, autoincrement=False, nullable=False),
         sa.Column("item", BIG, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
         sa.Column("folder", BIG, nullable=False),
         sa.Column("owner", BIG, nullable=False),
         sa.Column("words", sa.LargeBinary().with_variant(postgresql.TSVECTOR(), "postgresql"), nullable=False),

@@ -1,0 +1,1 @@
+Phones search mails: `Search` in the mailbox (words, phrases, dates, folders, conversations) and `Find` of protocol 16.1 with the Keyword Query Language, on an index in SQLite or PostgreSQL that keeps up with delivery; `search.index = false` turns it off.
