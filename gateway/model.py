@@ -298,16 +298,11 @@ class SyncRequest:
 class SyncOutcome:
     """What the ledger answers to a collection.
 
-        C{status} 1, 3 (invalid key) or 12 (no such folder of the user); C{key} the key to send;
-        C{advanced} tells whether the key is a new one;
-    <<<<<<< HEAD
-        C{results} only of commands that need an answer, each L{Create} among them; C{intents} are to be carried out by
-        the source before the answer goes out; C{changes} are to be reported to the Switchboard; C{level} is the folder's
-    =======
-        C{results} only of commands that need an answer, each L{Create} among them; C{intents} are to be carried out by the
-        source before the answer goes out; C{changes} are to be reported to the Switchboard; C{level} is the folder's
-    >>>>>>> wip
-        Version up to which the device lacks nothing once it has the answer, 0 if it will still lack something.
+    C{status} 1, 3 (invalid key) or 12 (no such folder of the user); C{key} the key to send;
+    C{advanced} tells whether the key is a new one;
+    C{results} only of commands that need an answer, each L{Create} among them; C{intents} are to be carried out by the
+    source before the answer goes out; C{changes} are to be reported to the Switchboard; C{level} is the folder's
+    Version up to which the device lacks nothing once it has the answer, 0 if it will still lack something.
     """
 
     status: int
