@@ -5,6 +5,13 @@ from __future__ import annotations
 from attrs import field, frozen
 from attrs.validators import min_len
 
+LONGEST_BACKOFF = 60.0
+
+
+def backoff(failures: int) -> float:
+    """Seconds to wait after so many failures in a row: 1, 2, 4 ... 60."""
+    return min(LONGEST_BACKOFF, 2.0 ** min(failures - 1, 10))
+
 
 @frozen
 class Retry:

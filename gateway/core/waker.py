@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from gateway.core.parks import Parks
+from gateway.core.retrying import backoff
 from gateway.core.switchboard import Switchboard
 from gateway.core.tracer import Tracer
 from gateway.interfaces import IReporter, ITriggers
@@ -19,7 +20,6 @@ from gateway.trigger import Cause, Concerned, Decided, Line, Order, Verdict, Wak
 
 #: So many decisions go into one transaction.
 MOST = 500
-LONGEST_BACKOFF = 60.0
 #: Modes in which nothing but Direct Push reaches a device, if that does.
 _NO_SMS = (Mode.OFF, Mode.DIRECT_PUSH)
 
@@ -198,7 +198,7 @@ class Waker:
             self._orders = orders + self._orders
             self._overdue = self._overdue or overdue
             self._failures += 1
-            pause = min(LONGEST_BACKOFF, 2.0 ** min(self._failures - 1, 10))
+            pause = backoff(self._failures)
             self.log.failure("decisions about triggers are put off for {pause} s", pause=pause)
             self._again = self.clock.callLater(pause, self._try_again)
         else:

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from gateway.convert.searchable import document
+from gateway.core.retrying import backoff
 from gateway.eas import find, searching
 from gateway.eas.finding import Searcher
 from gateway.eas.gate import Rules
@@ -181,7 +182,7 @@ class Indexer:
         """Look at a folder later: after 1, 2, 4 ... 60 s."""
         failures = self._failures[folder] = self._failures.get(folder, 0) + 1
         if self._running and folder not in self._timers:
-            self._timers[folder] = self.clock.callLater(min(60.0, 2.0 ** (failures - 1)), self._retry, folder)
+            self._timers[folder] = self.clock.callLater(backoff(failures), self._retry, folder)
 
     def _retry(self, folder: int) -> None:
         del self._timers[folder]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from attrs import define, field, frozen
@@ -81,19 +82,28 @@ def ways(config: Config, host: str) -> dict[str, Way]:
     return found
 
 
+def trusted(ca: Path | None) -> bytes:
+    """The certificates in a file, in PEM form; nothing if C{ca} is C{None}.
+
+    @raise BadCertificate: they cannot be read.
+    """
+    if ca is None:
+        return b""
+    try:
+        trust = ca.read_bytes()
+        certificates(trust)
+    except OSError as error:
+        raise BadCertificate(f"{ca}: {error.strerror}. Put the certificates there") from error
+    except ValueError as error:
+        raise BadCertificate(f"{ca}: {error}. Put certificates in PEM form there") from error
+    return trust
+
+
 def _way(endpoint: str, security: str, ca: Any, name: str, login: tuple[str, str], identity: str) -> Way:
     match = _TCP.fullmatch(endpoint)
     assert match is not None
     host = match[1].replace("\\:", ":")
-    trust = b""
-    if ca is not None and security != Security.NONE.value:
-        try:
-            trust = ca.read_bytes()
-            certificates(trust)
-        except OSError as error:
-            raise BadCertificate(f"{ca}: {error.strerror}. Put the certificates there") from error
-        except ValueError as error:
-            raise BadCertificate(f"{ca}: {error}. Put certificates in PEM form there") from error
+    trust = trusted(ca) if security != Security.NONE.value else b""
     return Way(
         host=host,
         port=int(match[2]),

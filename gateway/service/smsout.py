@@ -18,6 +18,7 @@ from gateway.config import Config, Operator, Receipts
 from gateway.interfaces import IOutbox, ITrace
 from gateway.mail.server import certificates
 from gateway.metrics import Metrics
+from gateway.service.mailout import trusted
 from gateway.sms.alphabet import ASCII, GSM, LATIN1, UCS2
 from gateway.sms.formats import Carriage, TriggerFormat, letter_parts
 from gateway.sms.meters import Meters
@@ -25,7 +26,6 @@ from gateway.sms.operator import CentreState
 from gateway.sms.pump import Pump
 from gateway.sms.settings import Binding, IdForm, OperatorSettings, Timing
 from gateway.sms.udh import Concatenation, Part
-from gateway.tls import BadCertificate
 from gateway.trigger import Letter
 
 _PLACE = re.compile(r"(tcp|tls):((?:[^:\\]|\\:)+):(\d+)")
@@ -130,25 +130,12 @@ def contacts(config: Config) -> dict[str, Contact]:
         f"smpp:{name}": Contact(
             settings=operator_settings(config, name),
             places=operator.smpp,
-            trust=_trusted(operator),
+            trust=trusted(operator.ca),
             server_name=operator.server_name,
         )
         for name, operator in config.operators.items()
         if operator.smpp
     }
-
-
-def _trusted(operator: Operator) -> bytes:
-    if operator.ca is None:
-        return b""
-    try:
-        trust = operator.ca.read_bytes()
-        certificates(trust)
-    except OSError as error:
-        raise BadCertificate(f"{operator.ca}: {error.strerror}. Put the certificates there") from error
-    except ValueError as error:
-        raise BadCertificate(f"{operator.ca}: {error}. Put certificates in PEM form there") from error
-    return trust
 
 
 def meters_of(metrics: Metrics) -> Meters:

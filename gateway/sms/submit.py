@@ -24,11 +24,6 @@ class BadNumber(ValueError):
     """A number that no SMS can go to."""
 
 
-def masked(number: str) -> str:
-    """A number as it may be logged: C{+49...567}."""
-    return f"{number[:3]}...{number[-3:]}" if len(number) > 8 else f"...{number[-3:]}"
-
-
 def source(settings: OperatorSettings) -> tuple[str, int, int]:
     """The sender of an SMS, its type of number and its numbering plan, by its form where nothing else is set."""
     address = settings.source

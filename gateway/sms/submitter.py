@@ -12,6 +12,7 @@ from attrs import define, field
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from gateway.core.numbers import masked
 from gateway.sms.bind import Parting
 from gateway.sms.meters import Meters
 from gateway.sms.operator import Operator
@@ -20,7 +21,7 @@ from gateway.sms.receipts import MessageIds
 from gateway.sms.session import Session
 from gateway.sms.settings import OperatorSettings
 from gateway.sms.status import RTHROTTLED, Remedy, action
-from gateway.sms.submit import Submits, destination, masked
+from gateway.sms.submit import Submits, destination
 from gateway.sms.udh import Part
 from gateway.trigger import Hop, Letter, LetterState, Outcome
 

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from gateway.arrangement import Arrangement
+from gateway.core.retrying import backoff
 from gateway.interfaces import ILedger, IMailbox, IReporter
 from gateway.model import Folder, Intent
 from gateway.sources import arranging
@@ -21,7 +22,7 @@ from gateway.sources.disk import MailRoot
 from gateway.sources.files import MailFiles
 from gateway.sources.inotify import IDirectoryEvents, Inotify, NoEvents
 from gateway.sources.observing import Observer
-from gateway.sources.recording import Recorder, backoff
+from gateway.sources.recording import Recorder
 from gateway.sources.settling import Settling
 from gateway.sources.surveying import MaildirOptions, Surveyor
 from gateway.sources.watching import Coverage, Watches

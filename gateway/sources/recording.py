@@ -11,6 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from gateway.core.retrying import backoff
 from gateway.interfaces import ILedger, IReporter
 from gateway.model import Change, Found
 from gateway.sources.disk import Difference, MailRoot
@@ -27,12 +28,6 @@ CHUNK = 2000
 """So many mails go into one transaction: the store has others to serve between two of them."""
 
 LISTINGS = 4
-LONGEST_BACKOFF = 60.0
-
-
-def backoff(failures: int) -> float:
-    """Seconds to wait after so many failures in a row: 1, 2, 4 ... 60."""
-    return min(LONGEST_BACKOFF, 2.0 ** min(failures - 1, 10))
 
 
 @define(eq=False)

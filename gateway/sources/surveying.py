@@ -11,12 +11,13 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from gateway.core.retrying import backoff
 from gateway.interfaces import BackendDown, ILedger
 from gateway.model import Folder, FoundFolder
 from gateway.sources.disk import MailRoot, Stamp, Surveyed
 from gateway.sources.folders import INBOX, hierarchy
 from gateway.sources.place import Place
-from gateway.sources.recording import Recorder, backoff
+from gateway.sources.recording import Recorder
 from gateway.sources.watching import TOP, WAITING, Account, Watches
 from gateway.sources.work import Work
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gateway.core.retrying import Retry
+from gateway.core.retrying import Retry, backoff
 
 
 class RetryTests(SynchronousTestCase):
@@ -46,3 +46,9 @@ class RetryTests(SynchronousTestCase):
     def test_noPauses(self) -> None:
         """There is at least one pause."""
         self.assertRaises(ValueError, Retry, ())
+
+
+class BackoffTests(SynchronousTestCase):
+    def test_grows(self) -> None:
+        """Pauses double up to a minute, and stay there however often it fails."""
+        self.assertEqual([backoff(failures) for failures in (1, 2, 3, 6, 7, 5000)], [1, 2, 4, 32, 60, 60])

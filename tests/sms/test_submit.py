@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from gateway.core.numbers import masked
 from gateway.model import DeviceKey
 from gateway.sms.pdu import BadField, parse
 from gateway.sms.settings import OperatorSettings
@@ -12,7 +13,6 @@ from gateway.sms.submit import (
     BadNumber,
     Submits,
     destination,
-    masked,
     relative_time,
     source,
 )
