@@ -10,7 +10,7 @@ from attrs import frozen
 
 from gateway.config.kinds import Choice, Decimal, Flag, Number, Text
 from gateway.config.option import option
-from gateway.config.texts import ascii_up_to, filled, trigger_bytes, trigger_text
+from gateway.config.texts import address, ascii_up_to, filled, trigger_bytes, trigger_text
 
 _SECONDS = Number(0, 604800)
 _COUNT = Number(0, 10000000)
@@ -125,6 +125,20 @@ class Sms:
         0.0,
         Decimal(0, 100000),
         "What the triggers of a day may cost, in the currency of the operators' prices; 0: any sum",
+        live=True,
+    )
+    limit_tells_user: bool = option(
+        True,
+        Flag(),
+        "Whether users get a mail, once a day, when per_device_day or per_user_day keeps triggers back from their "
+        "devices",
+        live=True,
+    )
+    limit_tells: str = option(
+        "",
+        Text(address, empty=True),
+        "Who gets a mail, once a day for each limit, when one of these or of an operator is reached; empty: nobody",
+        example="postmaster@example.org",
         live=True,
     )
     late_seconds: int = option(

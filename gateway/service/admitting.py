@@ -17,7 +17,8 @@ from gateway.core.newcomers import Newcomers
 from gateway.core.partnerships import Partnerships
 from gateway.core.switchboard import Switchboard
 from gateway.interfaces import IMailbox
-from gateway.mail.keptout import Envelope, kept_out_mail
+from gateway.mail.keptout import kept_out_mail
+from gateway.mail.notice import Envelope
 from gateway.metrics import Metrics
 from gateway.model import Access, Device, DeviceKey
 from gateway.service.mail import host_name

@@ -131,7 +131,7 @@ def assemble(config: Config, reactor: Any) -> Parts:
     board.ended = partial(ended, metrics, (knocking.ended, partial(note_cut, cuts)))
     reporter = Reporter(board, knocking.waker, metrics)
     source = make_source(config, store, reporter, accounts, reactor, pools.run("files"))
-    ours = our_addresses(config, accounts)
+    ours = knocking.limits.ours = our_addresses(config, accounts)
     local = make_local(config, source, ours)
     mail_out = MailOut(config, store.outbox, reactor, time.time, host_name(config), knocking.settled, local)
     knocking.senders += [SmsOut(config, store.outbox, store.trace, reactor, meters=meters_of(metrics)), mail_out]

@@ -18,6 +18,7 @@ from gateway.core.waker import Waker
 from gateway.eas.notify import NotifyTerms
 from gateway.metrics import Metrics
 from gateway.model import DeviceKey
+from gateway.service.limits import LimitNotices
 from gateway.service.waking import DAY, Terms
 from gateway.store import Store
 from gateway.trigger import Decided, Letter, LetterState, Line, Outcome, Receipt, Verdict
@@ -69,9 +70,9 @@ class Knocking:
     waker: Waker
     config: Config
     now: Callable[[], int]
+    limits: LimitNotices
     senders: list[Sender] = field(factory=list)
     _warned: dict[DeviceKey, int] = field(init=False, factory=dict)
-    _said: dict[tuple[str, str], int] = field(init=False, factory=dict)
 
     async def start(self) -> None:
         """Queue again what was in doubt, decide what was not decided, and begin to send."""
@@ -113,7 +114,7 @@ class Knocking:
 
     def reload(self, config: Config) -> None:
         """Put another configuration in force."""
-        self.config = config
+        self.config = self.limits.config = config
         for sender in self.senders:
             sender.apply(config)
         self.parks.young_seconds = config.auto.young_seconds
@@ -198,27 +199,6 @@ class Knocking:
         self.metrics.alarms.labels("late").inc()
         self.tracer.note(line.key, "alarm", f"delivered {waited} s ago, no sync followed")
 
-    def limited(self, decided: Decided) -> None:
-        """A limit keeps a trigger back: said once a day for each limit, device, user or operator."""
-        order = decided.order
-        whose = {
-            "device": f"device {order.line.key.device} of {order.line.key.user}",
-            "user": f"user {order.line.key.user}",
-            "operator": order.route,
-        }.get(decided.limit, "everybody")
-        if self._said.get((decided.limit, whose)) == order.rule.day:
-            return
-        self._said = {at: day for at, day in self._said.items() if day == order.rule.day}
-        self._said[decided.limit, whose] = order.rule.day
-        self.log.warn(
-            "event 3103: triggers of {whose} wait for the next day: {reason}",
-            event_id=3103,
-            whose=whose,
-            limit=decided.limit,
-            reason=decided.reason,
-        )
-        self.metrics.alarms.labels("limit").inc()
-
     def _lapses(self, line: Line) -> None:
         lapsed = line.expires <= self.now()
         self.log.warn(
@@ -262,9 +242,10 @@ def make_knocking(
     def counted(decided: Decided) -> None:
         metrics.decisions.labels(decided.verdict.value).inc()
         if decided.verdict is Verdict.LIMIT:
-            knocking.limited(decided)
+            knocking.limits.reached(decided)
 
     settings = Terms(config, policy, now).settings()
     waker = Waker(store.triggers, board, parks, reactor, now, settings, tracer, kick, counted, keys)
-    knocking = Knocking(store, policy, metrics, tracer, parks, waker, config, now)
+    limits = LimitNotices(config, store.postings, metrics, kick, now)
+    knocking = Knocking(store, policy, metrics, tracer, parks, waker, config, now, limits)
     return knocking

@@ -9,7 +9,8 @@ from email.policy import default
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from gateway.mail.keptout import Envelope, kept_out_mail
+from gateway.mail.keptout import kept_out_mail
+from gateway.mail.notice import Envelope
 from gateway.model import Access, Device, DeviceKey
 
 AT = datetime(2026, 11, 21, 12, 58, tzinfo=UTC)
