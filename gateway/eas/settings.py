@@ -139,13 +139,13 @@ class Settings:
 
 
 def _properties(body: Element) -> list[tuple[Element, Element]]:
-    """The properties, each with its Get or Set.
+    """The properties, each with its Get or Set; the schema has none of them as required.
 
     @raise _Malformed: for one that there is not, one that is there twice, and one that is to do what it cannot.
     """
     tags = [child.tag for child in body]
-    if body.tag != "Settings:Settings" or not tags or len(set(tags)) != len(tags):
-        raise _Malformed("no property, or one of them twice")
+    if body.tag != "Settings:Settings" or len(set(tags)) != len(tags):
+        raise _Malformed("no Settings, or a property twice")
     return [(property, _verb(property)) for property in body]
 
 

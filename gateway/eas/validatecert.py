@@ -75,12 +75,16 @@ def _read(text: str) -> x509.Certificate | None:
 
 
 def _asked(body: Element) -> tuple[list[str], list[str], bool]:
-    """The chain, the certificates in base64, and whether revocation counts.
+    """The chain, the certificates in base64, and whether revocation counts; of an empty request there are none.
 
     @raise Malformed: it is something else, or too much.
     """
     chain, asked = only(body, "ValidateCert:CertificateChain"), only(body, "ValidateCert:Certificates")
-    if body.tag != "ValidateCert:ValidateCert" or asked is None:
+    if body.tag != "ValidateCert:ValidateCert":
+        raise Malformed("the root is not ValidateCert")
+    if not body.children:
+        return [], [], False
+    if asked is None:
         raise Malformed("there are no Certificates")
     certificates = [child.text for child in asked.all("ValidateCert:Certificate")]
     others = [] if chain is None else [child.text for child in chain.all("ValidateCert:Certificate")]

@@ -97,7 +97,6 @@ class FrameTests(SettingsCase):
         get, set_ = Element("Settings:Get"), Element("Settings:Set")
         user = Element("Settings:UserInformation", get)
         for body in (
-            settings(),
             Element("Ping:Ping", user),
             settings(user, user),
             settings(user, Element("Settings:Password", "x")),
@@ -114,6 +113,10 @@ class FrameTests(SettingsCase):
             oof(field("OofState", "1"), field("OofState", "0")),
         ):
             self.assertEqual(self.says(body), "Settings(Status=2)", text(body))
+
+    def test_empty(self) -> None:
+        """Whoever asks for no property gets none, with Status 1."""
+        self.assertEqual(self.says(settings()), "Settings(Status=1)")
 
     def test_refused(self) -> None:
         """101 without a body."""

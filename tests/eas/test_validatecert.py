@@ -236,12 +236,16 @@ class ValidateCertTests(SynchronousTestCase):
             validate(*["x"] * 101),
             validate(*["x"] * 50, chain=["x"] * 51),
             validate(one, revocation="2"),
-            part("ValidateCert"),
+            part("ValidateCert", part("CheckCRL", "1")),
             part("ValidateCert", part("Certificates", part("Certificate", one)), part("Certificates")),
             Element("Ping:Ping"),
         ):
             self.assertEqual(self.ask(body), "ValidateCert(Status=2)", text(body)[:80])
         self.assertEqual(self.ask(validate(*["x"] * 50, chain=["x"] * 50)).count("Certificate("), 50)
+
+    def test_empty(self) -> None:
+        """A request without anything in it is no error: there is nothing to judge."""
+        self.assertEqual(self.ask(part("ValidateCert")), "ValidateCert(Status=1)")
 
     def test_order(self) -> None:
         """Each certificate has its Status, in order; those beside it may be in its chain."""
