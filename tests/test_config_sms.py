@@ -252,6 +252,18 @@ class DoorTests(ConfigTestCase):
         for bad in ("a", "@", "a@", "a b@c"):
             self.assertIn("door_senders: ", self.refused(f"{OPERATOR}door_senders = ['{bad}']")[0])
 
+    def test_patterns(self) -> None:
+        """What an older server writes is described by regular expressions with one group at most, and a country."""
+        fits = "door_number = 'sms([0-9]+)'\ndoor_guid = '(?:a|b)=(.)'\ndoor_country = '49'\n"
+        operator = self.load(OPERATOR + fits).operators["one"]
+        self.assertEqual(
+            (operator.door_number, operator.door_guid, operator.door_country), ("sms([0-9]+)", "(?:a|b)=(.)", "49")
+        )
+        for option in ("door_number", "door_guid"):
+            for bad in ("(", "(a)(b)", "a{999999999999}"):
+                self.assertIn(f"{option}: ", self.refused(f"{OPERATOR}{option} = '{bad}'")[0])
+        self.assertIn("door_country: ", self.refused(f"{OPERATOR}door_country = '+49'")[0])
+
 
 class TriggerTests(ConfigTestCase):
     def test_text(self) -> None:

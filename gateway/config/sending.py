@@ -23,7 +23,7 @@ from gateway.config.kinds import (
     Text,
 )
 from gateway.config.option import option
-from gateway.config.texts import address, ascii_up_to, digits, host, number_rule, prefix, sender, source
+from gateway.config.texts import address, ascii_up_to, digits, host, number_rule, pattern, prefix, sender, source
 from gateway.config.triggering import TriggerFormat
 
 
@@ -320,6 +320,29 @@ class Operator:
     )
     door_per_minute: int = option(
         60, Number(0, 1000000), "Triggers in a minute; more are put off with 451; 0: any number", live=True
+    )
+    door_number: str = option(
+        "",
+        Text(pattern, empty=True),
+        "What stands before the @ in the addresses of that server, as a regular expression whose group is the number; "
+        "empty: the number",
+        example="sms\\.([0-9]+)",
+        live=True,
+    )
+    door_country: str = option(
+        "",
+        Text(digits, empty=True),
+        "The code of the country of numbers that begin with one 0 there; empty: such a number is none",
+        example="49",
+        live=True,
+    )
+    door_guid: str = option(
+        "",
+        Text(pattern, empty=True),
+        "What tells one of its triggers from the one before, as a regular expression that is searched in the text, and "
+        "whose group counts if it has one; empty: 32 hexadecimal digits, with the hyphens of a GUID or without",
+        example="SYNC=([0-9]+)",
+        live=True,
     )
 
 

@@ -121,6 +121,16 @@ def trigger_bytes(value: str) -> None:
         raise Wrong(f"{described(value)} is too long for one SMS", "133 octets are allowed, 16 of them for the GUID")
 
 
+def pattern(value: str) -> None:
+    """A regular expression, with one group at most."""
+    try:
+        groups = re.compile(value).groups
+    except (re.error, OverflowError, RecursionError) as error:
+        raise Wrong(f"{described(value)} is no regular expression: {error}", "Write it as Python has them") from None
+    if groups > 1:
+        raise Wrong(f"{described(value)} has {groups} groups", "Leave one, and write (?:...) for the others")
+
+
 def filled(*names: str) -> Callable[[str], None]:
     """A text of ASCII that has no other places to fill in than these."""
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from gateway.config import Config
+from gateway.config import Config, Operator
 from gateway.core.bounces import Bounces
 from gateway.cred.accounts import Accounts
 from gateway.interfaces import IMailbox, ITriggers
 from gateway.service.mailout import bounce_addresses
 from gateway.sms.alphabet import septets
-from gateway.sources.door import DoorRule, TriggerDoor
+from gateway.sources.door import ANYTHING, GUID, DoorRule, TriggerDoor
 from gateway.sources.doors import BounceDoor, IMailDoor
 from gateway.sources.smtpin import Post, Recipients, SmtpLimits
 from gateway.tls import ServerContext
@@ -81,11 +82,20 @@ def mail_domains(config: Config) -> tuple[str, ...]:
 
 def door_rules(config: Config) -> list[DoorRule]:
     """Who may send triggers here, for the numbers of which operator."""
-    return [
-        DoorRule(name, operator.door_domains, operator.door_senders, operator.door_networks, operator.door_per_minute)
-        for name, operator in config.operators.items()
-        if operator.door_domains
-    ]
+    return [_door_rule(name, operator) for name, operator in config.operators.items() if operator.door_domains]
+
+
+def _door_rule(name: str, operator: Operator) -> DoorRule:
+    return DoorRule(
+        name,
+        operator.door_domains,
+        operator.door_senders,
+        operator.door_networks,
+        operator.door_per_minute,
+        re.compile(operator.door_number) if operator.door_number else ANYTHING,
+        operator.door_country,
+        re.compile(operator.door_guid) if operator.door_guid else GUID,
+    )
 
 
 def make_doors(

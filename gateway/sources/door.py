@@ -29,6 +29,7 @@ from gateway.trigger import Line
 
 GUID = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}-?(?:[0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}(?![0-9A-Fa-f])")
 """A GUID, with hyphens or without."""
+ANYTHING = re.compile(".*")
 SEPTETS = 160
 #: Bytes of a mail with such a text.
 MOST = 64 * 1024
@@ -43,6 +44,10 @@ class DoorRule:
 
     C{senders} are envelope senders, C{LOCAL@DOMAIN} or C{@DOMAIN}; C{networks} are where they come from. Where both
     are given both must fit; where none is, nobody may. C{per_minute}: triggers in a minute, 0: any number.
+
+    C{number} is what a local part looks like, and C{guid} what a GUID in a text: of both the first group counts, or
+    what fits if there is none. C{country} is the code of the country (without a plus sign) in which a number is that
+    begins with a single 0; empty: such a number is none.
     """
 
     operator: str
@@ -50,6 +55,9 @@ class DoorRule:
     senders: tuple[str, ...] = ()
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     per_minute: int = 60
+    number: re.Pattern[str] = ANYTHING
+    country: str = ""
+    guid: re.Pattern[str] = GUID
 
     def allows(self, sender: str, peer: str) -> bool:
         """Whether that envelope sender (without angle brackets) may send from that address."""
@@ -72,15 +80,32 @@ def _within(peer: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
     return any((mapped or address) in network for network in networks)
 
 
-def read_number(local: str) -> str:
-    """The number of a local part, in E.164 form: with a plus sign, with 00 in front, or just the digits.
+def read_number(rule: DoorRule, local: str) -> str:
+    """The number of a local part, in E.164 form: with a plus sign, with 00 or 0 in front, or just the digits.
 
     @raise BadNumber: it is none.
     """
+    found = rule.number.fullmatch(local)
+    if found is None:
+        raise BadNumber(f"{local!r} is not written as door_number says")
+    number = _group(found).strip()
+    if rule.country and number.startswith("0") and not number.startswith("00"):
+        number = f"+{rule.country}{number[1:]}"
     try:
-        return e164(local)
+        return e164(number)
     except BadNumber:
-        return e164(f"+{local}")
+        return e164(f"+{number}")
+
+
+def read_guid(rule: DoorRule, text: str) -> str:
+    """The GUID in a text. Without one the text itself is what tells one trigger from another."""
+    found = rule.guid.search(text)
+    return (_group(found) if found else "") or sha256(text.encode()).hexdigest()[:32]
+
+
+def _group(found: re.Match[str]) -> str:
+    """What counts of that which fits a pattern."""
+    return (found[1] or "") if found.re.groups else found[0]
 
 
 def trigger_text(content: bytes) -> str:
@@ -122,7 +147,6 @@ class TriggerDoor:
     @param clock: monotonic time. @param now: seconds since the epoch.
     @param lease: seconds that a lease is renewed to when the device has synchronised with its server, 0: for ever.
     @param counted: told of every mail, with the operator and C{taken}, C{stranger}, C{flood}, C{unknown} or C{unfit}.
-    @param guid: what a GUID looks like in the text; its first group, if it has one, or else the whole match counts.
     """
 
     log = Logger()
@@ -135,7 +159,6 @@ class TriggerDoor:
     now: Callable[[], int]
     lease: Callable[[], int]
     counted: Callable[[str, str], None] = lambda operator, what: None
-    guid: re.Pattern[str] = GUID
     _rates: dict[str, Rate] = field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
@@ -184,7 +207,7 @@ class TriggerDoor:
 
     async def _line(self, rule: DoorRule, local: str) -> Line:
         try:
-            number = read_number(local)
+            number = read_number(rule, local)
         except BadNumber:
             raise self._refused(rule, "unknown", NotHere(550, "5.1.1", "This is no number")) from None
         lines = await self.triggers.lines_of(number)
@@ -205,7 +228,7 @@ class TriggerDoor:
         except NotHere as refusal:
             self.log.info("What came in by {operator} is no trigger: {why}", operator=rule.operator, why=refusal.text)
             raise self._refused(rule, "unfit", refusal) from None
-        guid = self._guid(text)
+        guid = read_guid(rule, text)
         now, lease = self.now(), self.lease()
         new = await self.triggers.outside_guid(line, guid, now, lease)
         if new:
@@ -228,10 +251,3 @@ class TriggerDoor:
             raise NotHere(*_UNFIT, "The text has a character that is not in every SMS") from None
         if length > SEPTETS:
             raise NotHere(*_UNFIT, f"The text takes {length} septets, {SEPTETS} are allowed")
-
-    def _guid(self, text: str) -> str:
-        """The GUID in a text. Without one the text itself is what tells one trigger from another."""
-        found = self.guid.search(text)
-        if found is None:
-            return sha256(text.encode()).hexdigest()[:32]
-        return (found[1] if found.re.groups else found[0]) or ""

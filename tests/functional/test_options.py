@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Set
 from enum import Enum
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from re import Pattern
 from typing import Any
 
 import attrs
@@ -14,7 +15,7 @@ from twisted.internet import reactor
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 import gateway
-from gateway.config import Config, DeviceRule, Devices, Group, load
+from gateway.config import Config, DeviceRule, Devices, Group, Operator, load
 from gateway.config.kinds import Choice, Decimal, Dialled, Flag, Location, Number, Several
 from gateway.config.option import Option, options, parts
 from gateway.config.walk import known
@@ -32,7 +33,7 @@ ROOT = Path(gateway.__file__).parent
 ELEMENTS = "provisioning.policies.NAME."
 #: Read where they are used, from the configuration in force.
 IN_PLACE = {"direct_push.farewell_seconds", "ledger.keep", "trace.keep_days", "trace.direct_push"}
-IN_PLACE |= {"sms.lease_warning_days", "sms.late_seconds"}
+IN_PLACE |= {"sms.lease_warning_days", "sms.late_seconds", "sms.limit_tells", "sms.limit_tells_user"}
 
 
 def names() -> list[str]:
@@ -69,6 +70,7 @@ VALUES = {
     "operators.NAME.trigger_format": '"si"',
     "operators.NAME.number_strip": '"49"',
     "operators.NAME.number_add": '"0"',
+    "operators.NAME.door_country": '"43"',
     "operators.NAME.smtp_address": '"other{number}@sms.example.net"',
     "operators.NAME.smtp_sender": '"other@example.net"',
     "relay.sender": '"other@example.net"',
@@ -86,7 +88,7 @@ WITH: dict[str, tuple[str, ...]] = {
     "operators.NAME.number_form": _MAIL,
     "operators.NAME.smtp_security": _SERVER,
     **{f"operators.NAME.{word}": _LOGIN for word in ("smtp_user", "smtp_password")},
-    **{f"operators.NAME.door_{word}": _DOOR for word in ("domains", "senders", "networks", "per_minute")},
+    **{f"operators.NAME.{word}": _DOOR for word, _ in options(Operator) if word.startswith("door_")},
     **{f"groups.NAME.{word}": _MEMBER for word, _ in options(Group) if word != "members"},
     "groups.NAME.members": ('groups."ann".mode="off"',),
     **{f"devices.rules.NAME.{word}": _RULE for word, _ in options(DeviceRule)},
@@ -276,7 +278,7 @@ class LiveTests(TestCase):
                     yield "mailed", sender.render(number)
 
 
-PLAIN = (str, int, float, bool, bytes, type(None), Path, Enum, IPv4Network, IPv6Network)
+PLAIN = (str, int, float, bool, bytes, type(None), Path, Enum, IPv4Network, IPv6Network, Pattern)
 #: What moves by itself, or is no setting.
 PASSED_OVER = {"config", "metrics", "pools", "store", "reactor", "clock", "expires"}
 

@@ -18,6 +18,7 @@ from gateway.mail.submission import Submission
 from gateway.model import DeviceKey
 from gateway.service.mail import door_rules, mail_domains
 from gateway.service.mailout import MailOut, bounce_addresses, ways
+from gateway.sources.door import ANYTHING, GUID
 from gateway.tls import BadCertificate
 from gateway.trigger import Letter
 from tests.mail.outbox import MemoryOutbox
@@ -181,6 +182,10 @@ class IntakeTests(SynchronousTestCase):
         """Operators with domains of older servers have a rule, and their domains are ours."""
         self.assertEqual([rule.operator for rule in door_rules(CONFIG)], ["smsc"])
         rule = door_rules(CONFIG)[0]
+        self.assertEqual((rule.number, rule.country, rule.guid), (ANYTHING, "", GUID))
+        said = evolve(SMSC, door_number="x([0-9]+)", door_country="49", door_guid="y(.)")
+        (other,) = door_rules(Config(operators={"smsc": said}))
+        self.assertEqual((other.number.pattern, other.country, other.guid.pattern), ("x([0-9]+)", "49", "y(.)"))
         self.assertTrue(rule.allows("x@old.example", "192.0.2.7"))
         self.assertFalse(rule.allows("x@old.example", "198.51.100.7"))
         self.assertEqual(rule.per_minute, 7)

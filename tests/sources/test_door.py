@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from hashlib import sha256
 from ipaddress import ip_network
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -151,6 +153,26 @@ class TriggerTests(DoorCase):
         self.door.replace([OTHER])
         for local in ("+491701234567", "00491701234567", "491701234567", '"+49 (170) 123-4567"', "49170-123-4567"):
             self.assertEqual(self.answer(f"{local}@TINY.example.net"), "250 2.1.5", local)
+
+    def test_otherNumbers(self) -> None:
+        """How a number is written is said for each operator: something around it, or the 0 of its country."""
+        taken, refused = "250 2.1.5", "550 5.1.1"
+        national = evolve(OTHER, country="49")
+        around = evolve(national, number=re.compile(r"sms\.([0-9]+)"))
+        for rule, local, code in (
+            (OTHER, "01701234567", refused),
+            (national, "01701234567", taken),
+            (national, "0170-123.4567", taken),
+            (national, "00491701234567", taken),
+            (national, NUMBER, taken),
+            (evolve(OTHER, country="43"), "01701234567", refused),
+            (around, "sms.01701234567", taken),
+            (around, "sms.491701234567", taken),
+            (around, "01701234567", refused),
+            (around, "xsms.01701234567", refused),
+        ):
+            self.door.replace([rule])
+            self.assertEqual(self.answer(f"{local}@tiny.example.net"), code, (rule, local))
 
     def test_unknown(self) -> None:
         """A number that no device has, and what is no number, is 550 5.1.1."""
@@ -302,10 +324,12 @@ class TextTests(DoorCase):
         self.assertNotIn(GUID, guids)
 
     def test_otherGuids(self) -> None:
-        """What a GUID looks like can be said."""
-        self.door.guid = re.compile("id=([a-z]+)")
-        self.send(b"A: b\r\n\r\nsync id=abc now\r\n")
-        self.assertEqual(self.knocks[0][1], "abc")
+        """What a GUID looks like is said for each operator: the group of the pattern, or what fits; where nothing fits,
+        or the group is empty, the text is what tells one trigger from another."""
+        for pattern, guid in (("id=([a-z]+)", "abc"), ("id=[a-z]+", "id=abc"), ("id=(z*)", None), (GUID, None)):
+            self.door.replace([evolve(RULE, guid=re.compile(pattern))])
+            self.send(b"A: b\r\n\r\nsync id=abc now\r\n")
+            self.assertEqual(self.knocks[-1][1], guid or sha256(b"sync id=abc now").hexdigest()[:32])
 
 
 class SafetyTests(DoorCase):
