@@ -6,14 +6,21 @@ from attrs import frozen
 
 from gateway.model import Change, DeviceKey, FoundFolder, Intent
 
+DIVERTED = "diverted"
+"""The key of what is kept beside an item (L{gateway.model.Item.extra}) that says that a L{Diversion} has moved it."""
+
 
 @frozen
 class Shift:
-    """An item that is to go from one folder to another one of the same user."""
+    """An item that is to go from one folder to another one of the same user.
+
+    C{diverted}: because of a L{Diversion}, which is kept with the item (L{DIVERTED}), wherever it goes later.
+    """
 
     item: int
     source: int
     target: int
+    diverted: bool = False
 
 
 @frozen

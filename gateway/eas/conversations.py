@@ -11,7 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from gateway.arrangement import Diversion, Shift
+from gateway.arrangement import DIVERTED, Diversion, Shift
 from gateway.eas.call import Call, Unavailable
 from gateway.eas.collection import LONGEST_ID, folder_id
 from gateway.eas.moving import Moving, Own
@@ -28,6 +28,8 @@ LENGTH = 16
 
 _PARTS = frozenset({"ItemOperations:ConversationId", "ItemOperations:DstFldId", "ItemOperations:Options"})
 _NOT_TO = frozenset({FolderType.DRAFTS, FolderType.OUTBOX})
+_NOT_FROM = _NOT_TO | {FolderType.SENT, FolderType.DELETED}
+"""Where mails do not arrive: their owner has put them there."""
 
 
 class Unfit(Exception):
@@ -151,7 +153,8 @@ def _shifts(items: Sequence[Item], folders: dict[int, Folder], target: Folder) -
 class Diverting:
     """An index that takes mails to where their conversations always go, before it takes them in.
 
-    Only mails received since that was wanted: those that their owner has taken back stay where they are.
+    Only mails received since that was wanted, where mails arrive, and each of them once: those that their owner takes
+    back, or deletes, stay where they are then.
     """
 
     log = Logger()
@@ -178,9 +181,10 @@ class Diverting:
 
     async def _put(self, portion: Portion, documents: Sequence[Document]) -> None:
         here = portion.folder
-        if here is not None and here.type is not FolderType.SENT:
+        if here is not None and here.type not in _NOT_FROM:
+            before = {item.id for item in portion.items if item.extra.get(DIVERTED)}
             try:
-                await self._divert(here, documents)
+                await self._divert(here, [one for one in documents if one.item not in before])
             except CancelledError:
                 raise
             except Exception:
@@ -193,7 +197,7 @@ class Diverting:
             return
         wanted = await self.diversions.diverted(here.user, [one.conversation for one in known])
         shifts = [
-            Shift(one.item, here.id, diversion.folder)
+            Shift(one.item, here.id, diversion.folder, diverted=True)
             for one in known
             if (diversion := wanted.get(one.conversation)) is not None
             and diversion.folder != here.id

@@ -22,7 +22,7 @@ from gateway.cred.throttle import Throttle
 from gateway.cred.verifier import Verifier
 from gateway.eas.access import AccessLog
 from gateway.eas.call import Command
-from gateway.eas.conversations import ConversationMoves
+from gateway.eas.conversations import ConversationMoves, Diverting
 from gateway.eas.dispatch import Dispatcher
 from gateway.eas.drafts import Drafts
 from gateway.eas.estimate import GetItemEstimate
@@ -226,7 +226,8 @@ def assemble(config: Config, reactor: Any) -> Parts:
     commands["Notify"] = notify
     commands["Provision"] = Provision(partnerships, rules, wall_clock)
     addresses = make_addresses(config, accounts, reactor, pools.run("files"))
-    indexer = Indexer(store.index, source, reactor, pools.run("files")) if config.search.index else None
+    index = Diverting(store.index, store.diversions, moving)
+    indexer = Indexer(index, source, reactor, pools.run("files")) if config.search.index else None
     mails, finds = ({}, {}) if indexer is None else mail_searchers(store, reading, rules, wall_clock)
     reporter.others += [] if indexer is None else [indexer]
     commands.update(search_commands(addresses, pools.run("files"), mails, finds))

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import define, field
 from sqlalchemy import Connection, Row, bindparam, insert, select
 
-from gateway.arrangement import Moved, Shift
+from gateway.arrangement import DIVERTED, Moved, Shift
 from gateway.model import Change, Intent, IntentKind
 from gateway.store.intents import write_intents
 from gateway.store.rows import chunks, live, lock_folders, next_numbers, possible, write_changes
@@ -127,6 +127,7 @@ def _arrive(
     places: dict[int, _Place] = {}
     for target in sorted({shift.target for shift, _ in chosen}):
         rows = [row for shift, row in chosen if shift.target == target]
+        diverted = {shift.item for shift, _ in chosen if shift.diverted}
         names = free_names(connection, target, {row.id: row.name for row in rows})
         first = removal.number(target, len(rows))
         made = [
@@ -134,7 +135,7 @@ def _arrive(
                 "folder": target,
                 "name": names[row.id],
                 "state": row.state,
-                "extra": row.extra or None,
+                "extra": {**(row.extra or {}), DIVERTED: True} if row.id in diverted else row.extra or None,
                 "received": row.received,
                 "number": first + n,
                 "added": first + n,

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from gateway.arrangement import Diversion
+from gateway.arrangement import Diversion, Shift
 from gateway.eas.conversations import ConversationMoves, Diverting
 from gateway.eas.moving import Moving
 from gateway.element import Element
@@ -19,7 +19,7 @@ from gateway.interfaces import BackendDown, ISearchIndex, TooSlow
 from gateway.model import FolderType, FoundFolder
 from gateway.store import Store
 from gateway.store.searching import SearchIndex
-from tests.eas.support import FOLDERS, NOW, Sources, call_of, result_of, text
+from tests.eas.support import ANN, FOLDERS, NOW, Sources, call_of, result_of, text
 
 TALK, OTHER = bytes(range(16)), bytes(range(1, 17))
 MORE = (
@@ -94,13 +94,30 @@ class MoveTests(ConversationCase):
         self.assertEqual(changed, {self.ids[""], self.work, self.trash})
 
     def test_later(self) -> None:
-        """Mails of it that come later follow, wherever they arrive but in Sent Items."""
+        """Mails of it that come later follow, wherever they arrive; drafts and sent ones stay."""
         self.move(self.trash)
-        for path, name in (("", "c"), (".Work", "d"), (".Sent", "t"), (".Trash", "e")):
+        for path, name in (("", "c"), (".Work", "d"), (".Sent", "t"), (".Trash", "e"), (".Drafts", "f")):
             self.mail(path, name, TALK, age=0)
         self.mail("", "y", OTHER, age=0)
         self.take_in()
-        self.assertEqual(self.where(), {"": ["x", "y"], ".Sent": ["s", "t"], ".Trash": ["a", "b", "c", "d", "e"]})
+        self.assertEqual(
+            self.where(),
+            {"": ["x", "y"], ".Sent": ["s", "t"], ".Trash": ["a", "b", "c", "d", "e"], ".Drafts": ["f"]},
+        )
+
+    def test_once(self) -> None:
+        """A mail that has followed and that its owner takes back, or deletes, stays there."""
+        self.move(self.work)
+        self.take_in()
+        for name, target in (("c", ""), ("d", ".Trash")):
+            self.mail("", name, TALK, age=0)
+            self.take_in()
+            self.assertIn(name, self.where()[".Work"])
+            self.sources.look()
+            shift = Shift(self.sources.named(name), self.work, self.ids[target])
+            result_of(Deferred.fromCoroutine(self.moving.shift(self.moving.own(ANN), [shift])))
+            self.take_in()
+            self.assertIn(name, self.where()[target])
 
     def test_takenBack(self) -> None:
         """A mail from before that its owner takes back stays there."""

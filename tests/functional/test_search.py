@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from hashlib import sha256
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -13,11 +14,27 @@ from tests.functional.phones import Phone
 from tests.functional.running import PATIENCE, Running, played, started
 
 MANY = 120
+TALK = sha256(b"<lunch@example.net>").digest()[:16]
+MOVE = ("SrcMsgId", "SrcFldId", "DstFldId")
 
 
 def text(subject: str, words: str) -> bytes:
     """A mail."""
     return f"From: bob@example.net\r\nTo: ann@example.org\r\nSubject: {subject}\r\n\r\n{words}\r\n".encode()
+
+
+def talking(words: str) -> bytes:
+    """A mail of a conversation."""
+    return b"Message-ID: <%s@example.net>\r\nReferences: <lunch@example.net>\r\n" % words.encode() + text(
+        "Lunch", words
+    )
+
+
+def move_always(conversation: bytes, target: str) -> Element:
+    """An ItemOperations that has a conversation go to a folder, now and later."""
+    options = Element("ItemOperations:Options", Element("ItemOperations:MoveAlways"))
+    parts = Element("ItemOperations:ConversationId", conversation), Element("ItemOperations:DstFldId", target), options
+    return Element("ItemOperations:ItemOperations", Element("ItemOperations:Move", *parts))
 
 
 def search(words: str, *options: Element) -> Element:
@@ -90,6 +107,47 @@ class SearchTests(SynchronousTestCase):
         (fetched,) = answer.all("ItemOperations:Response")[0].children
         self.assertEqual(fetched.text_of("ItemOperations:Status"), "1")
         self.assertNotIn("Traceback", gateway.log)
+
+    @played
+    async def test_conversation(self) -> None:
+        """A conversation that a phone has moved for good goes on where it was moved to: mails that come later are taken
+        there, also after a kill; one that the phone takes back from there stays where it is then."""
+        gateway = started(self)
+        phone = Phone(gateway, "ann")
+        for sub in ("new", "cur", "tmp"):
+            (gateway.inbox("ann") / ".Trash" / sub).mkdir(parents=True)
+        while "Deleted Items" not in phone.folders:
+            await phone.folder_sync()
+        trash = phone.folders["Deleted Items"]
+        self.put(gateway, "1700000000.1.host", talking("noon1"))
+        await self.where(gateway, "noon1", phone.inbox)
+        answer = (await phone.ask("ItemOperations", move_always(TALK, trash))).element
+        self.assertEqual(answer.children[1].children[0].text_of("ItemOperations:Status"), "1")
+        await self.where(gateway, "noon1", trash)
+        for words in ("noon2", "noon3"):
+            self.put(gateway, f"{int(time.time())}.{words}.host", talking(words))
+            id = await self.where(gateway, words, trash)
+            gateway.stop(signal.SIGKILL)
+            gateway.start()
+        phone.close()
+        shift = [Element(f"Move:{tag}", value) for tag, value in zip(MOVE, (id, trash, phone.inbox), strict=True)]
+        moved = (await phone.ask("MoveItems", Element("Move:MoveItems", Element("Move:Move", *shift)))).element
+        self.assertEqual(moved.children[0].text_of("Move:Status"), "3")
+        self.put(gateway, f"{int(time.time())}.last.host", talking("noon4"))
+        await self.where(gateway, "noon4", trash)
+        await self.where(gateway, "noon3", phone.inbox)
+        phone.close()
+        self.assertNotIn("Traceback", gateway.log)
+
+    async def where(self, gateway: Running, words: str, folder: str) -> str:
+        """The id of the one mail with these words, as soon as it is in that folder."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            found = (await self.found(gateway, words, 1)).all("Search:Result")[0]
+            if found.text_of("AirSync:CollectionId") == folder:
+                return found.text_of("Search:LongId") or ""
+            self.assertLess(time.monotonic(), deadline, f"{words} is not in {folder}")
+            await asyncio.sleep(0.1)
 
     @played
     async def test_off(self) -> None:
