@@ -45,6 +45,13 @@ def decoded(name: str) -> Element:
     return wbxml.decode(VECTORS[name])
 
 
+def renamed(element: Element, names: dict[str, str]) -> Element:
+    """The same document with other ids."""
+    copy = Element(element.tag, *(renamed(child, names) for child in element))
+    copy.value = names.get(element.text, element.value) if element.value is not None else None
+    return copy
+
+
 def refused(work: Coroutine[Deferred[Any], Any, Any]) -> Refused:
     """The refusal that it ends in."""
     try:

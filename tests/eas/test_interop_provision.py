@@ -9,6 +9,7 @@ from gateway.eas.policydoc import Policy
 from gateway.element import Element
 from gateway.model import Wipe, WipeState
 from tests.eas.interop import SINCE_14, SINCE_14_1, VERSIONS, Client, InteropCase, names
+from tests.eas.support import VECTORS, decoded
 from tests.eas.test_interop_commands import KEY_0, own_status
 
 TYPE = "MS-EAS-Provisioning-WBXML"
@@ -119,6 +120,12 @@ class PolicyTests(ProvisionCase):
         for version in SINCE_14:
             phone = self.phone(version)
             self.assertIn(own_status(phone.ask("FolderSync", KEY_0)), ("141", "142"))
+
+    def test_vector(self) -> None:
+        """A phone with a key that is none has to provision: Status 142, octet by octet."""
+        for version in SINCE_14:
+            answer = self.phone(version).http("FolderSync", decoded("foldersync-request-initial"), X_MS_PolicyKey="0")
+            self.assertEqual((answer.status, answer.body), (200, VECTORS["foldersync-response-142"]))
 
 
 class WipeTests(ProvisionCase):

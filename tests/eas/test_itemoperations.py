@@ -33,7 +33,7 @@ from tests.eas.fetches import (
     preference,
     taken_apart,
 )
-from tests.eas.support import FOLDERS, call_of, decoded, refused
+from tests.eas.support import FOLDERS, call_of, decoded, refused, renamed
 from tests.stores import result_of
 
 VERSIONS = [version for version in Version if version >= Version.V12_0]
@@ -41,13 +41,6 @@ TEXT = "Words and words. " * 20
 MAIL = b"From: b@example.org\r\nSubject: x\r\nContent-Type: %b\r\n\r\n%b"
 HTML = MAIL % (b"text/html", f"<html><body><p>{TEXT}</p></body></html>".encode())
 PLAIN = MAIL % (b"text/plain", TEXT.encode())
-
-
-def renamed(element: Element, names: dict[str, str]) -> Element:
-    """The same document with other ids."""
-    copy = Element(element.tag, *(renamed(child, names) for child in element))
-    copy.value = names.get(element.text, element.value) if element.value is not None else None
-    return copy
 
 
 class FetchCase(SynchronousTestCase):

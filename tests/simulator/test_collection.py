@@ -11,6 +11,7 @@ from gateway.simulator.hierarchy import apply_hierarchy, chosen
 from gateway.simulator.memory import Memory, PhoneFolder, PhoneItem
 from gateway.simulator.parking import PingAnswer, read_ping
 from gateway.simulator.policy import PolicyGiven, read_policy
+from tests.eas.support import decoded
 
 
 def sync(*parts: Element, key: str | None = "k2") -> Element:
@@ -44,6 +45,13 @@ class SyncTests(SynchronousTestCase):
         self.assertEqual(news.added, {"5:2": item})
         self.assertEqual(self.folder.items["5:2"], item)
         self.assertEqual(self.folder.key, "k2")
+
+    def test_vector(self) -> None:
+        """The documented answer of a calendar brings a meeting with its subject, and the next key."""
+        calendar = PhoneFolder("1", "0", "Calendar", 8, "k1")
+        news = apply_sync(calendar, decoded("item-calendar-weekly"))
+        self.assertEqual((news.added, news.more), ({"1:33": PhoneItem("Stand-up")}, False))
+        self.assertEqual(calendar.key, "2")
 
     def test_addOfKnown(self) -> None:
         """An Add of an item that the phone has is a change."""
