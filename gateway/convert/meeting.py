@@ -178,11 +178,18 @@ def _children(found: Meeting, version: int, received: int) -> Iterator[Element]:
     yield _email("Sensitivity", _SENSITIVITY.get(event.text("CLASS").upper(), 0))
     yield _email("BusyStatus", _busy(event, version))
     yield _email("TimeZone", zone.blob())
-    yield _identity(event, version)
+    yield from _identified(found, version)
+
+
+def _identified(found: Meeting, version: int) -> Iterator[Element]:
+    """The identity, which stands before the other two up to 14.1, and after them from 16.0 on."""
+    others = []
     if version >= 140:
-        yield _email("DisallowNewTimeProposal", int(event.flag("X-MICROSOFT-DISALLOW-COUNTER")))
+        others.append(_email("DisallowNewTimeProposal", int(found.event.flag("X-MICROSOFT-DISALLOW-COUNTER"))))
     if version >= 141:
-        yield Element("Email2:MeetingMessageType", _kind(found))
+        others.append(Element("Email2:MeetingMessageType", _kind(found)))
+    identity = _identity(found.event, version)
+    yield from [*others, identity] if version >= 160 else [identity, *others]
 
 
 def _email(name: str, *content: Element | str | int) -> Element:

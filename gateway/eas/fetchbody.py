@@ -22,6 +22,7 @@ _FORMATS = (
     "AirSyncBase:BodyPreference",
     "AirSyncBase:BodyPartPreference",
 )
+MIME = 4
 _IDS = ("AirSync:ServerId", "Search:LongId", "DocumentLibrary:LinkId", "AirSyncBase:FileReference")
 
 
@@ -40,6 +41,7 @@ class Fetch:
 
     C{name} is C{None} if it can be the name of nothing. C{schema} are the tags that are wanted, none for all.
     C{range} is from which byte to which, both included. C{refused}: it fails with this Status whatever there is.
+    C{mime_only}: MIMESupport is there, and no other format is taken than MIME.
     """
 
     store: str
@@ -50,6 +52,7 @@ class Fetch:
     schema: frozenset[str] = frozenset()
     range: tuple[int, int] | None = None
     refused: int | None = None
+    mime_only: bool = False
 
     @property
     def whole(self) -> bool:
@@ -91,6 +94,7 @@ def parse_fetch(element: Element, version: Version) -> Fetch:
         schema=frozenset(child.tag for schema in _all(options, "ItemOperations:Schema") for child in schema),
         range=_range(options),
         refused=refused,
+        mime_only=bool(_all(options, "AirSync:MIMESupport")) and [body.type for body in view.bodies] == [MIME],
     )
 
 

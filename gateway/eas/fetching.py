@@ -14,7 +14,7 @@ from gateway.convert import attachments
 from gateway.convert.message import Mail, properties
 from gateway.eas.call import Call, Unavailable
 from gateway.eas.collection import server_id
-from gateway.eas.fetchbody import MAILBOX, Fetch, Name
+from gateway.eas.fetchbody import MAILBOX, MIME, Fetch, Name
 from gateway.eas.policydoc import Policy, restrict
 from gateway.eas.reading import Reading
 from gateway.eas.spool import Span, Spool
@@ -157,6 +157,8 @@ class Fetching:
         found = properties(mail, self.call.version, options, whole=fetch.whole)
         wanted = [element for element in found if not fetch.schema or element.tag in fetch.schema]
         for element in wanted:
+            if element.tag == "AirSyncBase:Body" and fetch.mime_only:
+                _leave_out_text(element)
             if element.tag == "AirSyncBase:Body" and self.call.multipart:
                 element.children = [self._apart(child) for child in element]
             self._shelve(element)
@@ -205,6 +207,16 @@ class Fetching:
         if span.length:
             self.texts[id(data)] = span
         return data
+
+
+def _leave_out_text(body: Element) -> None:
+    """Whoever takes MIME alone, and says that this mail is not to come as MIME, gets the size of its text only.
+
+    So [MS-ASCMD] 2.2.3.110.1 is read by those who wrote it.
+    """
+    if body.text_of("AirSyncBase:Type") != str(MIME) and body.child("AirSyncBase:Data") is not None:
+        size = [child for child in body if child.tag in ("AirSyncBase:Type", "AirSyncBase:EstimatedDataSize")]
+        body.children = [*size, Element("AirSyncBase:Truncated", 1)]
 
 
 def _octets(text: str) -> Iterator[bytes]:

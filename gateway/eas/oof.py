@@ -37,14 +37,14 @@ class Wrong(Exception):
 
 
 def asked_form(get: Element) -> str:
-    """The BodyType of a Get, in lower case.
+    """The BodyType of a Get as it is answered: Text or HTML, and TEXT to a device that writes it so.
 
     @raise Wrong: 2 if it is missing, 5 if it is neither Text nor HTML.
     """
     form = get.text_of("Settings:BodyType")
     if form is None:
         raise Wrong(MALFORMED, "Get without BodyType")
-    return _form(form)
+    return form if form == "TEXT" else {"text": "Text", "html": "HTML"}[_form(form)]
 
 
 def _form(text: str) -> str:
@@ -55,7 +55,7 @@ def _form(text: str) -> str:
 
 def oof_element(absence: Absence, form: str) -> Element:
     """A Get as it is answered, with all audiences, and the replies in that form."""
-    timed = absence.away is Away.TIMED
+    timed = absence.away is Away.TIMED and absence.end > 0
     return Element(
         "Settings:Get",
         Element("Settings:OofState", int(absence.away)),
@@ -68,11 +68,8 @@ def oof_element(absence: Absence, form: str) -> Element:
 def _message(audience: Audience, reply: Reply, form: str) -> Element:
     said: tuple[Element, ...] = ()
     if reply.text or reply.html:
-        text = reply.text if form == "text" else reply.html or from_text(reply.text)
-        said = (
-            Element("Settings:ReplyMessage", text),
-            Element("Settings:BodyType", "Text" if form == "text" else "HTML"),
-        )
+        text = (reply.html or from_text(reply.text)) if form == "HTML" else reply.text
+        said = (Element("Settings:ReplyMessage", text), Element("Settings:BodyType", form))
     return Element(
         "Settings:OofMessage", Element(_TAGS[audience]), Element("Settings:Enabled", int(reply.enabled)), *said
     )
@@ -81,8 +78,11 @@ def _message(audience: Audience, reply: Reply, form: str) -> Element:
 def changed(set_: Element, before: Absence) -> Absence:
     """The absence that a Set makes of the one before; what it does not name stays as it is.
 
+    Times are optional with every state ([MS-ASCMD] 2.2.3.176.2); an absence between times that nobody has given yet
+    has not begun.
+
     @raise Wrong: 2 for one of two times, or a reply without BodyType; 5 for a value that cannot be, 6 for an audience
-        that is named twice.
+        that is named twice, and for two different replies to those outside.
     """
     away = _away(set_.text_of("Settings:OofState"), before.away)
     start, end = _times(set_)
@@ -90,8 +90,8 @@ def changed(set_: Element, before: Absence) -> Absence:
         start, end = 0, 0
     elif start is None or end is None:
         start, end = before.start, before.end
-    if away is Away.TIMED and not start < end:
-        raise Wrong(INVALID, "the absence has no times, or ends before it begins")
+    if (start or end) and not start < end:
+        raise Wrong(INVALID, "the absence ends before it begins")
     replies = {**before.replies, **_replies(set_)}
     return evolve(before, away=away, start=start, end=end, replies=replies)
 
@@ -129,6 +129,9 @@ def _replies(set_: Element) -> Mapping[Audience, Reply]:
         if audiences[0] in found:
             raise Wrong(CONFLICT, "an audience is there twice")
         found[audiences[0]] = _reply(message)
+    outside = {found[one].text for one in (Audience.KNOWN, Audience.UNKNOWN) if one in found and found[one].enabled}
+    if len(outside - {""}) > 1:
+        raise Wrong(CONFLICT, "two replies to those outside")
     return found
 
 

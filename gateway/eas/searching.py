@@ -28,9 +28,9 @@ class Search:
     searchers: Mapping[str, Searcher] = field(factory=dict)
 
     async def __call__(self, call: Call) -> Answer:
-        """Search the one store that is named.
+        """Search the store that is named; of several, the first ([MS-ASCMD] 2.2.3.178.3).
 
-        @raise Refused: 101 without a body, 103 if it names no store, or several.
+        @raise Refused: 101 without a body, 103 if there is no Store, or one without a Name or with several.
         """
         asked = _store(call)
         try:
@@ -55,8 +55,8 @@ def _store(call: Call) -> Element:
     if call.body is None:
         raise Refused(NO_BODY, "a Search without a body")
     stores = call.body.all("Search:Store")
-    if call.body.tag != "Search:Search" or len(stores) != 1 or len(stores[0].all("Search:Name")) != 1:
-        raise Refused(BAD_XML, "a Search has one Store, and this one Name")
+    if call.body.tag != "Search:Search" or not stores or len(stores[0].all("Search:Name")) != 1:
+        raise Refused(BAD_XML, "a Search has a Store, and this one Name")
     return stores[0]
 
 

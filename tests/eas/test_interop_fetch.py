@@ -96,14 +96,16 @@ class ItemOperationsTests(FetchCase):
         self.each(VERSIONS, check, PLAIN)
 
     def test_mimeSupport(self) -> None:
-        """MIME comes where MIMESupport is 2, with its size; with 0 and 1 an ordinary mail has none (case 8)."""
+        """MIME comes where MIMESupport is 2, with its size; with 0 and 1 an ordinary mail has no Data (case 8)."""
 
         def check(phone: Client, inbox: int) -> None:
             name = self.item(phone, inbox)
             for value in (0, 1):
                 found = self.ask(phone, of_item(name, air("MIMESupport", value), preference(4))).body
+                self.assertEqual(list(found), ["Type", "EstimatedDataSize", "Truncated"])
                 self.assertNotEqual(found["Type"], "4")
-                self.assertNotIn("Message-ID", found["Data"])
+                both = self.ask(phone, of_item(name, air("MIMESupport", value), preference(1), preference(4))).body
+                self.assertEqual((both["Type"], both["Data"].strip()), ("1", WORDS))
             asked = of_item(name, air("MIMESupport", 2), preference(4))
             found = self.ask(phone, asked).body
             self.assertEqual((found["Type"], found["Data"]), ("4", PLAIN))

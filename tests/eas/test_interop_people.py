@@ -110,27 +110,35 @@ class SettingsTests(PeopleCase):
         return text(phone.ask("Settings", body))
 
     def test_oofBodyTypes(self) -> None:
-        """A reply comes back with its BodyType (S16 TC08); without one neither is told (TC09)."""
+        """A reply comes back with its BodyType as it was written (S16 TC05 to 08); without one neither is told (TC09).
+        All of that holds for state 2 without times, which is no error (TC01)."""
+        timed = setting("OofState", "2")
 
         def check(phone: Client, inbox: int) -> None:
-            self.assertIn("Oof(Status=1)", self.ask(phone, oof_set(said("Internal", "1", "Out of office", "TEXT"))))
-            told = self.ask(phone, setting("Settings", OOF_GET))
-            self.assertIn("AppliesToInternal= Enabled=1 ReplyMessage=Out of office BodyType=Text", told)
-            self.assertIn("Oof(Status=1)", self.ask(phone, oof_set(said("Internal", "0"))))
+            self.assertEqual(self.ask(phone, oof_set(timed)), "Settings(Status=1 Oof(Status=1))")
+            for audience in ("Internal", "ExternalKnown", "ExternalUnknown"):
+                message = said(audience, "1", "Out of office", "TEXT")
+                self.assertIn("Oof(Status=1)", self.ask(phone, oof_set(timed, message)))
+                told = self.ask(phone, setting("Settings", OOF_GET))
+                self.assertIn(f"AppliesTo{audience}= Enabled=1 ReplyMessage=Out of office BodyType=TEXT", told)
+            self.assertIn("Oof(Status=1)", self.ask(phone, oof_set(timed, said("Internal", "0"))))
             self.assertIn("OofMessage(AppliesToInternal= Enabled=0)", self.ask(phone, setting("Settings", OOF_GET)))
 
         self.each(WITH_SETTINGS, check)
 
     def test_oofAudiences(self) -> None:
-        """Three audiences can be set at once, and each is told (S16 TC10)."""
+        """Three audiences can be set at once, and each is told (S16 TC10); those outside are told the same, or it is
+        Status 6 (TC12)."""
 
         def check(phone: Client, inbox: int) -> None:
-            audiences = ("Internal", "ExternalKnown", "ExternalUnknown")
-            body = oof_set(setting("OofState", "1"), *(said(one, "1", f"For {one}", "TEXT") for one in audiences))
+            audiences = (("Internal", "Out"), ("ExternalKnown", "Call me"), ("ExternalUnknown", "Call me"))
+            body = oof_set(setting("OofState", "2"), *(said(one, "1", words, "TEXT") for one, words in audiences))
             self.assertIn("Oof(Status=1)", self.ask(phone, body))
             told = self.ask(phone, setting("Settings", OOF_GET))
-            for one in audiences:
-                self.assertIn(f"AppliesTo{one}= Enabled=1 ReplyMessage=For {one}", told)
+            for one, words in audiences:
+                self.assertIn(f"AppliesTo{one}= Enabled=1 ReplyMessage={words}", told)
+            different = [said(f"External{one}", "1", f"To {one}", "TEXT") for one in ("Known", "Unknown")]
+            self.assertEqual(self.ask(phone, oof_set(*different)), "Settings(Status=1 Oof(Status=6))")
 
         self.each(WITH_SETTINGS, check)
 
@@ -354,9 +362,11 @@ class ResolveRecipientsTests(PeopleCase):
         self.each(SINCE_14_1, check)
 
     def test_many(self) -> None:
-        """More than 100 recipients are Status 5 (S13 TC20); a long one is answered as it was sent (TC06)."""
+        """More than 100 recipients are Status 5 (S13 TC20), and so is one of more than 256 characters; a shorter one
+        is answered as it was sent (TC06)."""
 
         def check(phone: Client, inbox: int) -> None:
+            self.assertEqual(self.ask(phone, resolve("To", "a" * 257)), "ResolveRecipients(Status=5)")
             self.assertEqual(self.ask(phone, *[resolve("To", "a")] * 101), "ResolveRecipients(Status=5)")
             self.assertIn(f"To={'a' * 256} Status=4", self.ask(phone, resolve("To", "a" * 256)))
 

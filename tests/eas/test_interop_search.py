@@ -146,6 +146,18 @@ class SearchTests(MailCase):
 
         self.each(VERSIONS, check)
 
+    def test_severalStores(self) -> None:
+        """A second Store is no error; the first one counts (TC10, R4535)."""
+
+        def check(phone: Client, inbox: int) -> None:
+            query = search("Query", conditions(inbox, "keyword"))
+            stores = (search("Store", search("Name", name), query) for name in ("Mailbox", "GAL"))
+            answer = self.asked(phone, "Search", search("Search", *stores))
+            self.assertIn("Response(Store(Status=1 ", text(answer))
+            self.assertEqual(len(answer.children[1].children), 1)
+
+        self.each(VERSIONS, check, MAIL.format("keyword", "Hi."))
+
     def test_invalid(self) -> None:
         """An element in the And that does not belong there is Status 2 (TC11, R4329)."""
 

@@ -103,11 +103,17 @@ class ItemTests(FetchCase):
         self.assertEqual(self.desk.ask(of_item(name)).body["Data"], "ä\ufffd€" * 100_000)
 
     def test_mimeSupport(self) -> None:
-        """MIME comes only where MIMESupport allows it; without it a text that every phone can show."""
+        """MIME comes only where MIMESupport allows it; to a phone that says nothing of MIMESupport a text that every
+        phone can show, to one that forbids MIME and takes nothing else only the size, also in several parts."""
         name = self.desk.arrive("a", PLAIN)
-        for value, kind in ((0, "1"), (1, "1"), (2, "4")):
-            found = self.desk.ask(of_item(name, air("MIMESupport", value), preference(4)))
-            self.assertEqual(found.body["Type"], kind)
+        self.assertIn("Data", self.desk.ask(of_item(name, preference(4))).body)
+        for value, kind, data in ((0, "1", False), (1, "1", False), (2, "4", True)):
+            asked = of_item(name, air("MIMESupport", value), preference(4))
+            found = self.desk.ask(asked)
+            self.assertEqual(
+                (found.body["Type"], "Data" in found.body, "Truncated" in found.body), (kind, data, not data)
+            )
+            self.assertEqual(len(self.desk.ask(asked, parts=True).parts), int(data))
 
     def test_secure(self) -> None:
         """A signed or encrypted mail comes as it is stored, in octets that a phone can check."""

@@ -288,8 +288,12 @@ class OofTests(SettingsCase):
         self.assertEqual(absence.replies, {Audience.INTERNAL: Reply(False, ""), Audience.UNKNOWN: Reply(True, "Out.")})
 
     def test_times(self) -> None:
-        """Times are kept with state 2 only; with it those of before hold if none are given."""
+        """Times are kept with state 2 only; with it those of before hold if none are given. If none were ever given
+        the absence has not begun, and none are told."""
         times = field("StartTime", START), field("EndTime", "2024-05-02T08:00:00Z")
+        self.assertEqual(self.status(field("OofState", "2")), "1")
+        self.assertEqual((self.absence().away, self.absence().holds(NOW)), (Away.TIMED, False))
+        self.assertIn("Get(OofState=2 OofMessage(", self.get())
         self.assertEqual(self.status(field("OofState", "1"), *times), "1")
         self.assertEqual((self.absence().start, self.absence().end), (0, 0))
         self.assertEqual(self.status(field("OofState", "2"), *times), "1")
@@ -311,12 +315,11 @@ class OofTests(SettingsCase):
         self.assertEqual(self.absence(), Absence())
 
     def test_status5(self) -> None:
-        """Status 5: a value that cannot be: state, time, Enabled, BodyType; an end before the beginning; a state of
-        times without times; a reply without end."""
+        """Status 5: a value that cannot be: state, time, Enabled, BodyType; an end before the beginning; a reply
+        without end."""
         for content in (
             [field("OofState", "3")],
             [field("OofState", "")],
-            [field("OofState", "2")],
             [field("OofState", "2"), field("StartTime", END), field("EndTime", START)],
             [field("OofState", "2"), field("StartTime", START), field("EndTime", START)],
             [field("OofState", "2"), field("StartTime", "May"), field("EndTime", END)],
@@ -329,8 +332,12 @@ class OofTests(SettingsCase):
         self.assertEqual(self.absence(), Absence())
 
     def test_status6(self) -> None:
-        """Status 6: an audience that is there twice."""
+        """Status 6: an audience that is there twice, two replies to those outside, of which nothing is kept."""
         self.assertEqual(self.status(message("Internal", "1"), message("Internal", "0")), "6")
+        known, unknown = (message(f"External{name}", "1", f"{name}.", "Text") for name in ("Known", "Unknown"))
+        self.assertEqual(self.status(known, unknown), "6")
+        self.assertEqual(self.absence(), Absence())
+        self.assertEqual(self.status(known, message("ExternalUnknown", "0", "Unknown.", "Text")), "1")
 
     def test_ofTheUser(self) -> None:
         """Another device of the user is told the same, another user is not."""
