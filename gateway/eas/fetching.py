@@ -24,7 +24,7 @@ from gateway.interfaces import BackendDown, ILedger, ItemGone
 from gateway.model import Folder, Item, SyncOptions
 
 SUCCESS, SERVER_ERROR, NOT_FOUND, BAD_RANGE, UNKNOWN_STORE, TOO_LARGE = 1, 3, 6, 8, 9, 11
-CONVERSION, BAD_ATTACHMENT, DENIED = 14, 15, 16
+IO_ERROR, CONVERSION, BAD_ATTACHMENT, DENIED = 12, 14, 15, 16
 
 #: Characters of one text that are not put into the spool.
 SHORT = 2**14
@@ -116,6 +116,9 @@ class Fetching:
         except BackendDown as error:
             self.log.warn("A Fetch of {device} has to wait: {error}", device=self.call.device, error=error)
             return _answer(fetch, SERVER_ERROR)
+        except OSError as error:
+            self.log.error("A Fetch of {device} failed: {error}", device=self.call.device, error=error)
+            return _answer(fetch, IO_ERROR)
         except Exception:
             self.log.failure("A Fetch of {device} failed", device=self.call.device)
             return _answer(fetch, CONVERSION)

@@ -13,7 +13,7 @@ from gateway.eas.call import Unavailable, Version
 from gateway.eas.folderoperations import FolderOperations
 from gateway.eas.itemoperations import FetchLimits, multipart_head
 from gateway.eas.reading import Reading
-from gateway.eas.spool import IN_MEMORY, Spools
+from gateway.eas.spool import IN_MEMORY, Spool, Spools
 from gateway.element import Element
 from gateway.interfaces import BackendDown
 from gateway.model import FolderType, FoundFolder
@@ -533,6 +533,12 @@ class RequestTests(FetchCase):
         self.assertEqual(found.statuses, ["14", "15"])
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
+    def test_unreadable(self) -> None:
+        """Status 12: the file of the mail cannot be read; the other operations go on."""
+        name = self.desk.arrive("a", PLAIN)
+        self.desk.mailbox.failure = OSError("bad sector")
+        self.assertEqual(self.desk.ask(of_item(name), of_file("x")).statuses, ["12", "15"])
+
     def test_ledgerDown(self) -> None:
         """Trouble with the database is Status 3 for what needs it."""
         name = self.desk.arrive("a", PLAIN)
@@ -627,7 +633,7 @@ class LargeTests(FetchCase):
         self.assertEqual(len(spools), 1)
 
     def test_fullDisk(self) -> None:
-        """When the disk takes no more, the operation fails, and what came before it is not damaged."""
+        """When the disk takes no more, what is being kept fails, and what came before it is not damaged."""
         small = self.desk.arrive("two", TWO)
         spool = self.desk.spools.open("ann")
         self.addCleanup(spool.close)
@@ -643,6 +649,14 @@ class LargeTests(FetchCase):
         self.assertEqual(b"".join(spool._pieces([first, b"-", second])), b"first-second")
         self.assertEqual(self.desk.ask(of_file(f"{small}:2")).data, PDF)
         spool.close()
+
+    def test_fullDiskWhileFetching(self) -> None:
+        """Status 12 of an operation whose data the disk does not take; those that need no room are done."""
+        file = f"{self.desk.arrive('two', TWO)}:2"
+        full = open("/dev/full", "r+b", buffering=0)  # noqa: SIM115 (closed with the spool)
+        self.patch(Spools, "open", lambda spools, user: Spool(full, full.close))
+        found = self.desk.ask(of_file(file), of_file("x"), of_item(self.desk.arrive("a", PLAIN)))
+        self.assertEqual((found.status, found.statuses), ("1", ["12", "15", "1"]))
 
 
 class OldTests(FetchCase):
