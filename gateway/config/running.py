@@ -50,14 +50,14 @@ class Limits:
     wbxml_depth: int = option(32, Number(8, 200), "How deep the elements of a body may be nested", live=True)
     wbxml_elements: int = option(50000, Number(100, 10000000), "How many elements a body may have", live=True)
     requests_per_second: float = option(
-        10.0,
+        30.0,
         Decimal(0, 100000),
         "Requests of one device in the long run; more are answered with 503; 0: any number",
         unit="requests per second",
         live=True,
     )
     request_burst: int = option(
-        60, Number(1, 100000), "Requests that a device may send at once before that counts", unit="requests", live=True
+        1000, Number(1, 100000), "Requests that a device may send at once before that counts", unit="requests", live=True
     )
     sync_commands: int = option(200, Number(1, 100000), "Changes of the client in one Sync; more: Status 4", live=True)
     sync_collections: int = option(
