@@ -13,7 +13,7 @@ from gateway.model import Folder, Intent, IntentKind, SyncOptions
 from gateway.store.commands import disown
 from gateway.store.hierarchy import INVALID_KEY, SUCCESS, Census, folders_by_path, home_of
 from gateway.store.intents import write_intents
-from gateway.store.keys import BOTTOM, Chain, Key, Said, Told, keep_next, key_counter, key_text, load_chain
+from gateway.store.keys import BOTTOM, HIERARCHY, Chain, Key, Said, Told, keep_next, key_counter, key_text, load_chain
 from gateway.store.moving import NOTHING
 from gateway.store.schema import folder
 
@@ -31,7 +31,7 @@ def repeated(connection: Connection, epoch: str, turn: Turn) -> Arranged | None:
 
 
 def _base(epoch: str, home: Row[Any], chain: Chain, turn: Turn) -> Key | None:
-    base = chain.find(key_counter(epoch, turn.key))
+    base = chain.find(key_counter(epoch, HIERARCHY, turn.key))
     return None if base is None or base.told.number < home.compacted else base
 
 
@@ -41,7 +41,9 @@ def _answered(epoch: str, home: Row[Any], chain: Chain, turn: Turn) -> Arranged 
         return Arranged(INVALID_KEY)
     if newest is base or newest.digest != turn.digest:
         return None
-    return Arranged(SUCCESS, key_text(epoch, newest.counter), newest.said.commands.get("folder", 0), replayed=True)
+    return Arranged(
+        SUCCESS, key_text(epoch, HIERARCHY, newest.counter), newest.said.commands.get("folder", 0), replayed=True
+    )
 
 
 def arrange(connection: Connection, epoch: str, arrangement: Arrangement, turn: Turn | None, now: int) -> Arranged:
@@ -70,7 +72,7 @@ def arrange(connection: Connection, epoch: str, arrangement: Arrangement, turn: 
     head = changes[-1].version if changes else home.head
     key = _next(turn, base, home.head, head, census.differing <= own, there.id)
     counter = keep_next(connection, chain, base, key)
-    return Arranged(SUCCESS, key_text(epoch, counter), there.id, intents, changes)
+    return Arranged(SUCCESS, key_text(epoch, HIERARCHY, counter), there.id, intents, changes)
 
 
 def _give_up(connection: Connection, home: int, chain: Chain, base: Key) -> None:

@@ -15,6 +15,7 @@ from gateway.store.commands import disown
 from gateway.store.intents import unsettled
 from gateway.store.keys import (
     BOTTOM,
+    HIERARCHY,
     Chain,
     Key,
     Said,
@@ -217,8 +218,8 @@ def sync_folders(connection: Connection, epoch: str, device: DeviceKey, key: str
     if key == "0":
         first = _key(Told(home.head, home.head, BOTTOM, False), home.head)
         counter = start_chain(connection, device, home.id, chain, first)
-        return FolderOutcome(SUCCESS, key_text(epoch, counter), tuple(folders(connection, device.user)))
-    base = chain.find(key_counter(epoch, key))
+        return FolderOutcome(SUCCESS, key_text(epoch, HIERARCHY, counter), tuple(folders(connection, device.user)))
+    base = chain.find(key_counter(epoch, HIERARCHY, key))
     if base is None or base.told.number < home.compacted:
         return FolderOutcome(INVALID_KEY, "0")
     newest = chain.newest
@@ -237,7 +238,7 @@ def _continue(connection: Connection, epoch: str, home: Row[Any], chain: Chain, 
     key = _key(batch.told, home.head)
     if not batch.rows:
         keep_in_place(connection, chain, base, key)
-        return FolderOutcome(SUCCESS, key_text(epoch, base.counter))
+        return FolderOutcome(SUCCESS, key_text(epoch, HIERARCHY, base.counter))
     counter = keep_next(connection, chain, base, key)
     named = {op: [int(row.name) for what, row in batch.rows if what is op] for op in (Op.ADD, Op.CHANGE, Op.DELETE)}
     rows: list[Row[Any]] = []
@@ -246,7 +247,7 @@ def _continue(connection: Connection, epoch: str, home: Row[Any], chain: Chain, 
     current = in_order(folder_of(row) for row in sorted(rows, key=lambda row: int(row.id)))
     return FolderOutcome(
         SUCCESS,
-        key_text(epoch, counter),
+        key_text(epoch, HIERARCHY, counter),
         added=tuple(one for one in current if one.id in named[Op.ADD]),
         updated=tuple(one for one in current if one.id in named[Op.CHANGE]),
         deleted=tuple(named[Op.DELETE]),

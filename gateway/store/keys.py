@@ -1,8 +1,8 @@
 """Synchronisation keys: what they look like, what they stand for, and where they are kept.
 
-A key is no number of the ledger (rule 1): it is C{{epoch}counter}, the epoch made with the database and the counter
-counting the keys of one device and folder, for ever. Two are kept, the newest and the one before it, for the case
-that the answer with the newest was lost; any other is refused.
+A key is no number of the ledger (rule 1): it is C{{epoch-folder}counter}, the epoch made with the database and the
+counter counting the keys of one device and folder, for ever; that of the hierarchy has no folder. Two are kept, the
+newest and the one before it, for the case that the answer with the newest was lost; any other is refused.
 """
 
 from __future__ import annotations
@@ -19,18 +19,27 @@ from gateway.model import DeviceKey, Op, Result, SyncOptions
 from gateway.store.codec import dump_options, load_options
 from gateway.store.schema import collection, device, sync_key
 
-_PATTERN = re.compile(r"\{([0-9a-f]{1,32})\}([0-9]{1,18})", re.ASCII)
+_PATTERN = re.compile(r"\{([0-9a-f]{1,32}(?:-[0-9]{1,10})?)\}([0-9]{1,18})", re.ASCII)
 
 
-def key_text(epoch: str, counter: int) -> str:
-    """The SyncKey as it is sent."""
-    return f"{{{epoch}}}{counter}"
+HIERARCHY = 0
+"""The folder of the keys of the hierarchy."""
 
 
-def key_counter(epoch: str, text: str) -> int | None:
-    """The counter of a SyncKey of this database, or C{None} for any other text."""
+def key_text(epoch: str, folder: int, counter: int) -> str:
+    """The SyncKey as it is sent; C{folder} may be L{HIERARCHY}."""
+    return f"{{{_scope(epoch, folder)}}}{counter}"
+
+
+def key_counter(epoch: str, folder: int, text: str) -> int | None:
+    """The counter of a SyncKey of this database and folder, or C{None} for any other text."""
     found = _PATTERN.fullmatch(text)
-    return int(found[2]) if found and found[1] == epoch else None
+    return int(found[2]) if found and found[1] == _scope(epoch, folder) else None
+
+
+def _scope(epoch: str, folder: int) -> str:
+    """What a key is of: two folders with as many keys would have the same ones otherwise."""
+    return f"{epoch}-{folder}" if folder else epoch
 
 
 @frozen(order=True)

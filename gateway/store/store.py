@@ -205,7 +205,7 @@ class Store:
 
     def given(self, device: DeviceKey, folder: int, key: str) -> None:
         """See L{ILedger}."""
-        counter = key_counter(self.epoch, key)
+        counter = key_counter(self.epoch, folder, key)
         if counter is not None:
             self._given.add(device, folder, counter)
 

@@ -45,7 +45,7 @@ def sync(connection: Connection, epoch: str, device: DeviceKey, folder_id: int, 
     chain = load_chain(connection, device, folder_id)
     if request.key == "0":
         return _start(connection, epoch, device, here, chain, request)
-    base = chain.find(key_counter(epoch, request.key))
+    base = chain.find(key_counter(epoch, folder_id, request.key))
     if base is None or base.told.number < here.compacted:
         return SyncOutcome(INVALID_KEY, "0")
     newest = chain.newest
@@ -73,7 +73,7 @@ def _start(
     told = Told(here.head, here.head)
     first = Key(0, 0, told, here.head, False, options, request.digest, Said())
     counter = start_chain(connection, device, here.id, chain, first)
-    return SyncOutcome(SUCCESS, key_text(epoch, counter), advanced=True, options=options)
+    return SyncOutcome(SUCCESS, key_text(epoch, here.id, counter), advanced=True, options=options)
 
 
 def _again(connection: Connection, epoch: str, folder_id: int, newest: Key, since: int) -> SyncOutcome:
@@ -96,7 +96,7 @@ def _again(connection: Connection, epoch: str, folder_id: int, newest: Key, sinc
     )
     return SyncOutcome(
         SUCCESS,
-        key_text(epoch, newest.counter),
+        key_text(epoch, folder_id, newest.counter),
         advanced=True,
         options=newest.options,
         results=said.results,
@@ -131,7 +131,7 @@ class _Turn:
         counter = (keep_next if advanced else keep_in_place)(self.connection, self.chain, base, key)
         return SyncOutcome(
             SUCCESS,
-            key_text(self.epoch, counter),
+            key_text(self.epoch, self.here.id, counter),
             advanced=advanced,
             options=options,
             results=executed.results,
@@ -187,7 +187,7 @@ def estimate(
     chain = load_chain(connection, device, folder_id)
     if key == "0" or chain.newest is None:
         return ESTIMATE_NOT_PRIMED, 0
-    base = chain.find(key_counter(epoch, key))
+    base = chain.find(key_counter(epoch, folder_id, key))
     if base is None or base.told.number < here.compacted:
         return ESTIMATE_INVALID_KEY, 0
     goal = target(here.type, options or base.options, now)
