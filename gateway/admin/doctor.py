@@ -60,13 +60,16 @@ def _checks(facts: Facts) -> list[Check]:
         return [_gateway, _store]
     live = facts.running
     checks: list[Check] = [_gateway, _clock, _store, _account, _mode]
+    sms: list[Check] = [_line, _operator, _queue, _delivery] if live else [_line, _delivery]
+    if facts.elsewhere:
+        return [*checks, _intake, _access, *(sms if facts.knocks else [])]
     checks += [_source, _door, _certificate] if live else []
     checks += [_device] if facts.device is None else [_access, _device]
     if facts.device is not None:
         if facts.pushes:
             checks += [_folders, _parks] if live else [_folders]
         if facts.knocks:
-            checks += [_line, _operator, _queue, _delivery] if live else [_line, _delivery]
+            checks += sms
     return checks
 
 
@@ -149,6 +152,9 @@ def _mode(facts: Facts) -> Iterator[Finding]:
     if facts.mode is Mode.OFF:
         remedy = f"pushgw mode {facts.user} direct-push, or another mode"
         yield _broken("mode", f"{where}: nothing tells the devices of a change", remedy)
+    elif facts.elsewhere and facts.pushes and not facts.knocks:
+        remedy = f"pushgw mode {facts.user} DEVICE sms"
+        yield _broken("mode", f"{where}, while the device never comes here: only an SMS reaches it", remedy)
     elif facts.pushes or facts.knocks:
         yield _good("mode", where)
     else:
@@ -230,6 +236,22 @@ def names_fit(name: str, names: Iterable[str]) -> bool:
     return False
 
 
+def _intake(facts: Facts) -> Iterator[Finding]:
+    """How triggers of the older server come in, for a device that comes to that server and never here."""
+    if facts.running and not facts.intake:
+        yield _broken("older server", "nothing listens for the triggers that it sends by SMTP", "See smtp.listen")
+    elif not facts.brought:
+        yield _broken(
+            "older server",
+            "no trigger that it sent for this device has gone out",
+            "Look into its queue of mail, and at what was refused here: the log, and pushgw_door_triggers_total",
+        )
+    else:
+        yield _good(
+            "older server", f"the last trigger that it sent came in {span(max(0.0, facts.now - facts.brought))} ago"
+        )
+
+
 def _access(facts: Facts) -> Iterator[Finding]:
     device = facts.device or {}
     access, why = device.get("access", "allow"), device.get("access_from", "")
@@ -249,10 +271,12 @@ def _device(facts: Facts) -> Iterator[Finding]:
             "See that server name, user and password on the phone are right; every request has a line in the log",
         )
     elif not facts.device.get("first_seen"):
+        older = "; if an older server is to wake it, see whether its triggers come in" if facts.door else ""
         yield _broken(
             "device",
             "it is registered, and has never come",
-            "Set the account up on the phone; if it is, see that the device id is that in the log of its requests",
+            "Set the account up on the phone; if it is, see that the device id is that in the log of its requests"
+            + older,
         )
     elif not facts.device.get("last_sync"):
         yield _broken(
@@ -399,5 +423,7 @@ def _delivery(facts: Facts) -> Iterator[Finding]:
         )
     elif facts.receipt:
         yield _good("delivery", f"the last receipt: {facts.receipt}")
+    elif facts.sent:
+        yield _note("delivery", "the operator has taken the last trigger, and no receipt has come for it")
     else:
         yield _note("delivery", "no trigger has been sent yet")

@@ -64,11 +64,13 @@ class Coverage(Protocol):
 @frozen
 class ExaminationTerms:
     """What the configuration says: the C{name} that phones connect to (empty: unknown), who takes the triggers of a
-    line (empty: nobody), and after how many seconds a device that was woken should have come."""
+    line (empty: nobody), after how many seconds a device that was woken should have come, and whether triggers of
+    older servers are taken."""
 
     name: str
     route: Callable[[Line], str]
     late: float
+    door: bool = False
 
 
 @frozen
@@ -118,6 +120,7 @@ class Examination:
             server_name=self.terms.name,
             push_enabled=self.policy.direct_push,
             sms_enabled=self.policy.sms,
+            door=self.terms.door,
             store=await self._trouble(),
         )
         live = self.live
@@ -174,7 +177,10 @@ class Examination:
             route=self.terms.route(line) if line is not None else "",
         )
         letters = await self.store.outbox.letters(key.user, key.device, LETTERS)
-        last = next((one for one in letters if one.state in _SETTLED and not one.recipients), None)
+        triggers = [one for one in letters if not one.recipients]
+        brought = max((one.created for one in triggers if one.content), default=0.0)
+        last = next((one for one in triggers if one.state in _SETTLED), None)
+        facts = evolve(facts, brought=brought, sent=last is not None)
         if last is None:
             return facts
         return self._sent(facts, last, await self.store.trace.read(key.user, key.device, -1, HOPS))
@@ -190,7 +196,8 @@ class Examination:
         delivered = next((hop.at for hop in hops if hop.letter == letter.id and hop.kind == "receipt"), letter.created)
         waited = facts.now - delivered
         came = facts.device is not None and facts.device["last_sync"] >= int(letter.created)
-        late = waited if waited > self.terms.late and not came else 0.0
+        # What a device does with a trigger of another server is not seen here.
+        late = waited if waited > self.terms.late and not came and not letter.content else 0.0
         return evolve(facts, receipt=letter.result or "delivered", late=late)
 
 

@@ -45,8 +45,10 @@ class Facts:
     C{unwatched}: folders that the kernel does not watch, of all directories at most C{watch_limit}, 0: it watches none;
     C{missing}: folders that the device wants watched and that are not there. C{waiting}: per route the seconds that
     the oldest letter waits. C{refusal}: what the other side said of the last letter of this device, if it was refused
-    for good; C{receipt} of the last letter, which says that it was C{delivered} or that it was not; C{late}: since
-    when it was delivered, if the device should have come meanwhile.
+    for good; C{sent}: whether one was sent; C{receipt} of the last letter, which says that it was C{delivered} or that
+    it was not; C{late}: since when it was delivered, if the device should have come meanwhile. C{door}: whether
+    triggers of older servers are taken for some operator; C{intake}: whether something listens for them; C{brought}:
+    when the last trigger that went out for this device was brought by such a server, 0: none was.
     """
 
     user: str
@@ -78,9 +80,13 @@ class Facts:
     binds: Sequence[Bind] = ()
     waiting: Mapping[str, float] = field(factory=lambda: MappingProxyType({}))
     refusal: str = ""
+    sent: bool = False
     receipt: str = ""
     delivered: bool = True
     late: float = 0.0
+    door: bool = False
+    intake: bool = True
+    brought: float = 0.0
 
     def row(self) -> dict[str, Any]:
         """As JSON has it, for the way from the gateway to who asks; without the certificate, which is seen there."""
@@ -103,6 +109,13 @@ class Facts:
         """Whether SMS are to wake the device; in mode C{auto} only one that has a line."""
         wanted = self.mode in (Mode.SMS, Mode.BOTH) or (self.mode is Mode.AUTO and self.line is not None)
         return self.sms_enabled and wanted
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether an older server alone has to do with the device: it is registered here and has never come, and
+        triggers for it were brought, or there is no mailbox that it could come for."""
+        known = self.device is not None and self.line is not None and not self.device.get("first_seen")
+        return self.door and known and (self.brought > 0 or not self.mailbox)
 
     @property
     def falls_back(self) -> bool:

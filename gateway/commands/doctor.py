@@ -88,13 +88,14 @@ def _seen(config: Config, facts: Sequence[Facts], wanted: Door | None) -> list[F
     if not all(each.running for each in facts):
         return list(facts)
     name = facts[0].server_name
+    try:
+        listening = GatewaySocket(config.admin.socket).listening()
+    except Declined as error:
+        raise click.ClickException(str(error)) from error
     if wanted is not None:
         doors, name = [wanted], wanted.name
     else:
-        try:
-            doors = list(own_doors(config, GatewaySocket(config.admin.socket).listening(), name))
-        except Declined as error:
-            raise click.ClickException(str(error)) from error
+        doors = list(own_doors(config, listening, name))
     sight = look(doors)
     return [
         evolve(
@@ -103,6 +104,7 @@ def _seen(config: Config, facts: Sequence[Facts], wanted: Door | None) -> list[F
             probe=sight.trouble,
             certificate=sight.certificate,
             server_name=_comparable(name),
+            intake=bool(listening.get("smtp")),
         )
         for each in facts
     ]

@@ -35,7 +35,10 @@ def examination_terms(config: Config) -> ExaminationTerms:
     """What the doctor goes by; the realm is a name to connect to only if it looks like one."""
     name = config.https.server_name
     return ExaminationTerms(
-        name if _HOST.fullmatch(name) else "", lambda line: trigger_route(config, line), config.sms.late_seconds
+        name=name if _HOST.fullmatch(name) else "",
+        route=lambda line: trigger_route(config, line),
+        late=config.sms.late_seconds,
+        door=any(operator.door_domains for operator in config.operators.values()),
     )
 
 

@@ -28,6 +28,18 @@ WELL = Facts(
     receipt="DELIVRD",
 )
 
+BROUGHT = evolve(
+    WELL,
+    device={"first_seen": 0, "last_sync": 0, "folders": []},
+    mode=Mode.SMS,
+    certificate=None,
+    listening=False,
+    mailbox=False,
+    door=True,
+    brought=NOW - 600,
+    sent=True,
+)
+
 
 def ill(**facts: Any) -> Finding | None:
     """What the doctor finds when these facts are otherwise than well."""
@@ -265,6 +277,46 @@ class DoctorTests(SynchronousTestCase):
         sms = {one.hop for one in examine(evolve(WELL, mode=Mode.SMS))}
         self.assertFalse(push & {"line", "operator", "queue", "delivery"})
         self.assertFalse(sms & {"parked requests", "watched folders"})
+
+    def test_olderServer(self) -> None:
+        """Of a device that an older server alone wakes only that chain is walked: no mailbox, no HTTPS, no sync here."""
+        chain = ["gateway", "clock", "store", "credentials", "mode", "older server", "access", "line", "operator"]
+        for facts in (BROUGHT, evolve(BROUGHT, mailbox=True), evolve(BROUGHT, mode=Mode.AUTO)):
+            found = examine(facts)
+            self.assertEqual([one.hop for one in found], [*chain, "queue", "delivery"])
+            self.assertEqual({one.health for one in found}, {Health.GOOD})
+        hops = [one.hop for one in examine(evolve(BROUGHT, running=False))]
+        self.assertEqual(hops, [*chain[:-1], "delivery"])
+
+    def test_olderServerBroken(self) -> None:
+        """Each hop of that chain is named when it is broken, and no other."""
+        for hop, word, more in (
+            ("older server", "no trigger", {"brought": 0.0}),
+            ("older server", "nothing listens", {"intake": False}),
+            ("mode", "never comes here", {"mode": Mode.DIRECT_PUSH}),
+            ("mode", "nothing tells", {"mode": Mode.OFF}),
+            ("line", "lapsed", {"line": {"expires": NOW - 1}}),
+            ("operator", "down", {"binds": (Bind("smpp:acme", False, "down"),)}),
+            ("delivery", "RINVDSTADR", {"refusal": "RINVDSTADR"}),
+        ):
+            broken = [one for one in examine(evolve(BROUGHT, **more)) if one.health is Health.BROKEN]
+            self.assertEqual([one.hop for one in broken], [hop])
+            self.assertIn(word, broken[0].text)
+            self.assertTrue(broken[0].remedy)
+
+    def test_olderServerAndMore(self) -> None:
+        """A device that comes here too, one of a mailbox for which nothing was brought, and one where no older server
+        sends anything, have the chain of others."""
+        for more in ({"device": SEEN}, {"mailbox": True, "brought": 0.0}, {"door": False}, {"line": None}):
+            self.assertIn("folder watch", [one.hop for one in examine(evolve(BROUGHT, **more))])
+        found = ill(device=BROUGHT.device, door=True)
+        assert found is not None
+        self.assertIn("older server", found.remedy)
+
+    def test_noReceiptYet(self) -> None:
+        """That a trigger was sent for which no receipt has come is not that none was sent."""
+        self.assertNote("delivery", "no receipt has come", receipt="", sent=True)
+        self.assertNote("delivery", "no trigger has been sent", receipt="")
 
     def test_way(self) -> None:
         """Facts come through JSON as they were; the certificate is seen by who asks."""

@@ -83,7 +83,7 @@ class ExaminationTests(SynchronousTestCase):
         accounts = Names(["ann"])
         lines = Lines(self.store.triggers, accounts, LineTerms({"acme"}, lambda number: "acme", False, 0), lambda: NOW)
         devices = Operations(self.store, self.policy, lambda: NOW, Switchboard(Clock()) if live else None, lines)
-        terms = ExaminationTerms("mail.example", lambda line: ROUTE, 600.0)
+        terms = ExaminationTerms("mail.example", lambda line: ROUTE, 600.0, door=True)
         examination = Examination(
             store or self.store, devices, self.policy, accounts, terms, lambda: NOW, self.live if live else None
         )
@@ -192,6 +192,23 @@ class ExaminationTests(SynchronousTestCase):
         self.keep(evolve(self.phone, last_sync=NOW - 2000))
         self.letter(LetterState.DELIVERED, age=500.0)
         self.assertEqual(self.fact().late, 0.0)
+
+    def test_brought(self) -> None:
+        """It is told when the last trigger of an older server came, which no sync has to follow, and whether any are
+        taken at all."""
+        facts = self.fact()
+        self.assertEqual((facts.brought, facts.sent, facts.door), (0.0, False, True))
+        self.keep(evolve(self.phone, last_sync=NOW - 2000))
+        letters = [
+            Letter(PHONE, ROUTE, content=b"AUTD x", created=NOW - 1000.0, due=NOW),
+            Letter(PHONE, "relay", content=b"mail", recipients=("bob@example.net",), created=NOW - 5.0),
+        ]
+        id, _ = result_of(self.store.outbox.put(letters))
+        self.assertEqual((self.fact().brought, self.fact().sent), (NOW - 1000.0, False))
+        result_of(self.store.outbox.take(ROUTE, NOW, 1))
+        result_of(self.store.outbox.settle([Outcome(id, LetterState.DELIVERED, NOW - 900.0, "1", "DELIVRD")]))
+        facts = self.fact()
+        self.assertEqual((facts.brought, facts.sent, facts.receipt, facts.late), (NOW - 1000.0, True, "DELIVRD", 0.0))
 
     def test_readOnly(self) -> None:
         """Of a store that takes no changes the reason is told in one line, and all the rest."""

@@ -104,6 +104,40 @@ class MailTriggerTests(SynchronousTestCase):
         phone.close()
 
     @played
+    async def test_olderServerAlone(self) -> None:
+        """Of a device that has only to do with an older server the doctor walks that chain, from the intake to the
+        delivery."""
+        words = ("--config", self.gateway.config)
+        done = await asyncio.to_thread(pushgw, "sms", "register", "ann", "OLD1", NUMBER, *words)
+        self.assertEqual(done.status, 0, done.err)
+        broken = await asyncio.to_thread(pushgw, "doctor", "ann", "old1", *words)
+        self.assertIn("if an older server is to wake it, see whether its triggers come in", broken.out)
+        await asyncio.to_thread(self.bring, b"\r\nAUTD " + GUIDS[0].encode(), f"{NUMBER}@old.example.net")
+        await eventually(lambda: self.letters("sent"), "the trigger")
+        found = await asyncio.to_thread(pushgw, "doctor", "ann", "old1", *words)
+        self.assertEqual((found.status, "Nothing is broken." in found.out), (0, True), found.out)
+        self.assertRegex(found.out, r"ok +older server +the last trigger that it sent came in \d+ seconds ago")
+        self.assertNotRegex(found.out, "  (listener|certificate|folder watch|device) ")
+
+    @played
+    async def test_limit(self) -> None:
+        """At a limit a trigger waits for the next day, and the user finds one mail about it in the Inbox."""
+        phone = await self.registered()
+        self.gateway.write_config(sms={"per_device_day": "1"})
+        done = await asyncio.to_thread(pushgw, "reload", "--config", self.gateway.config)
+        self.assertEqual(done.status, 0, done.err)
+        address = f"{NUMBER}@old.example.net"
+        for number in range(3):
+            text = b"\r\nAUTD " + GUIDS[0][:-1].encode() + b"%d" % number
+            await asyncio.to_thread(self.bring, text, address)
+        new = self.gateway.inbox("ann") / "new"
+        (path,) = await eventually(lambda: list(new.iterdir()), "the mail about the limit")
+        self.assertIn("Your device is not woken by SMS any more today", path.read_text())
+        self.assertEqual(self.gateway.log.count("event 3103"), 1)
+        self.assertEqual((len(self.letters("sent")), len(self.letters("queued"))), (1, 1))
+        phone.close()
+
+    @played
     async def test_killed(self) -> None:
         """A trigger that waits for its server survives a kill of the gateway, and goes out once."""
         phone = await self.registered()
