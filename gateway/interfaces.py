@@ -357,7 +357,8 @@ class IPostings(Interface):
 
     def post(posting: Posting) -> Deferred[Posted]:
         """Take a mail: in one durable transaction it is written down that it came, its letters are queued, and the
-        original is marked, or the draft removed. One that came before, or that is too much, changes nothing."""
+        original is marked or moved, or the draft removed. One that came before, or that is too much, changes
+        nothing."""
 
     def known(posting: Posting) -> Deferred[bool]:
         """Whether a mail of that name came before."""

@@ -6,7 +6,7 @@ from enum import Enum
 
 from attrs import field, frozen
 
-from gateway.arrangement import Moved
+from gateway.arrangement import Moved, Shift
 from gateway.model import DeviceKey
 from gateway.trigger import Letter
 
@@ -26,9 +26,9 @@ class Posting:
     """A mail that a device hands over.
 
     C{name} tells it from all others of the device; one that was handed over before C{since} does not count any more.
-    C{gone} is the draft that is sent, which goes with it (0: none). C{recipients} is their number, C{quota} how
-    many a user may write to from C{counted} on (0: any number). All
-    times in seconds since the epoch.
+    C{gone} is the draft that is sent, which goes with it (0: none). C{shift}: the mail that is answered goes to
+    another folder. C{recipients} is their number, C{quota} how many a user may write to from C{counted} on (0: any
+    number). All times in seconds since the epoch.
     """
 
     key: DeviceKey
@@ -41,6 +41,7 @@ class Posting:
     counted: float = 0.0
     mark: Mark | None = None
     gone: int = 0
+    shift: Shift | None = None
 
 
 class Reception(Enum):
@@ -53,7 +54,7 @@ class Reception(Enum):
 
 @frozen
 class Posted:
-    """What the store says of a posting; C{moved} is what its mark has changed."""
+    """What the store says of a posting; C{moved} is what else it has changed."""
 
     reception: Reception
     moved: Moved = field(factory=Moved)

@@ -5,14 +5,15 @@ There is no calendar yet, so nothing is put into one, and the answer names no Ca
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from hashlib import sha256
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
-from gateway.arrangement import Shift
+from gateway.arrangement import Moved, Shift
 from gateway.convert.answering import MAX_COMMENT, Answered, Choice, Invitation, answer, invitation
 from gateway.convert.html import to_text
 from gateway.eas.call import Answer, Call, Refused, Unavailable, Version
@@ -20,8 +21,10 @@ from gateway.eas.collection import LONGEST_ID, folder_id, item_id
 from gateway.eas.moving import Moving, Own
 from gateway.eas.reading import Reading
 from gateway.element import Element
-from gateway.interfaces import BackendDown, ItemGone
+from gateway.interfaces import BackendDown, IPostings, ItemGone
 from gateway.model import Folder, FolderType, Item
+from gateway.posting import Posted, Posting, Reception
+from gateway.trigger import Letter
 
 SUCCESS, INVALID, MAILBOX_TROUBLE, TROUBLE = 1, 2, 3, 4
 NO_BODY, BAD_XML, BAD_TIME, NO_SERIES = 101, 103, 104, 146
@@ -34,8 +37,11 @@ LONGEST_LONG_ID = 256
 _CHOICES = {"1": Choice.ACCEPTED, "2": Choice.TENTATIVE, "3": Choice.DECLINED}
 _HTML = "2"
 
-Send = Callable[[str, str, str, bytes], Awaitable[None]]
-"""Sends a mail of a user, from an address, to an address."""
+REPEATED = 600
+"""For how many seconds the same answer to the same mail is one that comes again."""
+
+Written = Callable[[str, str, str, bytes], Letter | None]
+"""A mail of a user, from an address, to an address, as a letter; C{None}: there is no way to send it."""
 
 
 class _Failed(Exception):
@@ -63,7 +69,12 @@ class Wanted:
 class MeetingResponse:
     """The MeetingResponse command.
 
+    In one transaction it is written down that an invitation was answered, the mail to the organizer is queued, and the
+    invitation goes to the deleted mails. So whatever breaks off, nobody is told twice, and no invitation is
+    moved unanswered; and a device that asks again because the answer was lost is told of success.
+
     @param addresses: the mail addresses of a user, the primary one first.
+    @param kick: told of each route for which something was queued.
     @param now: the time of day, with its zone. @param host: the name of this host.
     """
 
@@ -71,8 +82,10 @@ class MeetingResponse:
 
     moving: Moving
     reading: Reading
+    postings: IPostings
     addresses: Callable[[str], Sequence[str]]
-    send: Send
+    letter: Written
+    kick: Callable[[str], None]
     now: Callable[[], datetime]
     host: str
 
@@ -117,19 +130,44 @@ class MeetingResponse:
     async def _respond(self, call: Call, own: Own, wanted: Wanted) -> None:
         user = call.device.user
         folders = {folder.id: folder for folder in await self.moving.ledger.folders(user)}
-        folder, item = await self._located(user, folders, wanted)
+        trash = next((one for one in folders.values() if one.type is FolderType.DELETED), None)
+        posting = self._posting(call, wanted)
         try:
+            folder, item = await self._located(user, folders, wanted)
             found = await self.reading.convert(folder, item, invitation)
-        except ItemGone as error:
+        except (ItemGone, _Failed) as error:
+            if await self.postings.known(posting):
+                return
             raise _Failed(INVALID, "the mail is gone") from error
         self._check(found, wanted, self.addresses(user))
         assert found is not None
-        if wanted.sends and found.organizer:
-            mail = answer(found, wanted.answered, self.addresses(user), self.now(), self.host)
-            await self.send(user, self.addresses(user)[0], found.organizer, mail)
-        trash = next((one for one in folders.values() if one.type is FolderType.DELETED), None)
-        if trash is not None and trash.id != folder.id:
-            await self.moving.shift(own, [Shift(item.id, folder.id, trash.id)])
+        letter = self._letter(user, found, wanted)
+        shift = None if trash is None or trash.id == folder.id else Shift(item.id, folder.id, trash.id)
+        letters = () if letter is None else (letter,)
+        await self._hand_over(own, evolve(posting, letters=letters, recipients=len(letters), shift=shift))
+
+    def _posting(self, call: Call, wanted: Wanted) -> Posting:
+        """What tells this answer from all others."""
+        now = self.now().timestamp()
+        about = repr((wanted.folder, wanted.item, wanted.answered)).encode()
+        name = f"r:{sha256(about).hexdigest()[:40]}"
+        return Posting(key=call.device, name=name, now=now, since=now - REPEATED, letters=(), recipients=0)
+
+    def _letter(self, user: str, found: Invitation, wanted: Wanted) -> Letter | None:
+        if not (wanted.sends and found.organizer):
+            return None
+        mail = answer(found, wanted.answered, self.addresses(user), self.now(), self.host)
+        return self.letter(user, self.addresses(user)[0], found.organizer, mail)
+
+    async def _hand_over(self, own: Own, posting: Posting) -> None:
+        async def post() -> tuple[Posted, Moved]:
+            posted: Posted = await self.postings.post(posting)
+            return posted, posted.moved
+
+        posted = await self.moving.doing(own, post)
+        if posted.reception is Reception.TAKEN:
+            for letter in posting.letters:
+                self.kick(letter.route)
 
     async def _located(self, user: str, folders: Mapping[int, Folder], wanted: Wanted) -> tuple[Folder, Item]:
         folder = folders.get(wanted.folder)

@@ -233,7 +233,7 @@ def assemble(config: Config, reactor: Any) -> Parts:
     commands.update(search_commands(addresses, pools.run("files"), mails, finds))
     commands["Settings"] = Settings(partnerships, store.absences, addresses.of, rules, wall_clock)
     notes = Notes(store.outbox, ours, mail_out.kick)
-    commands["MeetingResponse"] = make_meetings(config, moving, reading, addresses, notes)
+    commands["MeetingResponse"] = make_meetings(config, moving, reading, store.postings, addresses, notes)
     trust = TrustFile(config.smime.ca)
     commands["ValidateCert"] = ValidateCert(pools.run("files"), time.time, trust)
     commands["ResolveRecipients"] = make_resolving(addresses, pools.run("files"))

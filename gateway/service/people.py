@@ -26,7 +26,7 @@ from gateway.eas.meetingresponse import MeetingResponse
 from gateway.eas.moving import Moving
 from gateway.eas.reading import Reading
 from gateway.eas.resolving import ResolveRecipients
-from gateway.interfaces import IAbsences, IOutbox
+from gateway.interfaces import IAbsences, IOutbox, IPostings
 from gateway.mail.deputy import Deputy
 from gateway.mail.undelivered import LOCAL
 from gateway.model import DeviceKey
@@ -84,10 +84,10 @@ def make_resolving(addresses: AddressBook, run: Any) -> ResolveRecipients:
 
 
 def make_meetings(
-    config: Config, moving: Moving, reading: Reading, addresses: AddressBook, notes: Notes
+    config: Config, moving: Moving, reading: Reading, postings: IPostings, addresses: AddressBook, notes: Notes
 ) -> MeetingResponse:
     """MeetingResponse."""
-    return MeetingResponse(moving, reading, addresses.of, notes.send, _now, host_name(config))
+    return MeetingResponse(moving, reading, postings, addresses.of, notes.letter, notes.kick, _now, host_name(config))
 
 
 def _now() -> datetime:
@@ -110,15 +110,20 @@ class Notes:
     async def send(self, user: str, sender: str, recipient: str, mail: bytes) -> None:
         """Queue a mail of a user to somebody; with an empty envelope sender nobody is told what cannot be
         delivered."""
+        letter = self.letter(user, sender, recipient, mail)
+        if letter is not None:
+            await self.outbox.put([letter])
+            self.kick(letter.route)
+
+    def letter(self, user: str, sender: str, recipient: str, mail: bytes) -> Letter | None:
+        """The same as a letter that is still to be queued; C{None} if there is no way to the recipient."""
         here = self.ours.account(recipient) is not None and not self.ours.all_by_relay
         if not (here or self.ours.relay):
             self.log.info("There is no relay, so no mail of {user} goes to {recipient}", user=user, recipient=recipient)
-            return
+            return None
         route, now = LOCAL if here else RELAY, time.time()
         key = DeviceKey(user, "")
-        letter = Letter(key, route, content=mail, sender=sender, recipients=(recipient,), created=now, due=now)
-        await self.outbox.put([letter])
-        self.kick(route)
+        return Letter(key, route, content=mail, sender=sender, recipients=(recipient,), created=now, due=now)
 
 
 def make_deputy(absences: IAbsences, addresses: AddressBook, notes: Notes, host: str) -> Deputy:

@@ -16,7 +16,7 @@ from gateway.model import Change, IntentKind
 from gateway.posting import Mark, Posted, Posting, Reception
 from gateway.store.database import Database
 from gateway.store.intents import write_intents
-from gateway.store.moving import NOTHING, remove
+from gateway.store.moving import NOTHING, move, remove
 from gateway.store.queue import enqueue
 from gateway.store.rows import live, lock_folders, next_numbers, possible, storable, write_changes
 from gateway.store.schema import item
@@ -58,6 +58,8 @@ def post(connection: Connection, posting: Posting) -> Posted:
     if not _new(connection, posting):
         return Posted(Reception.REPEATED)
     enqueue(connection, posting.letters, posting.now, Till())
+    if posting.shift is not None:
+        return Posted(Reception.TAKEN, move(connection, posting.key.user, [posting.shift], int(posting.now)))
     if posting.gone:
         return Posted(Reception.TAKEN, remove(connection, posting.key.user, posting.gone, int(posting.now)))
     return Posted(Reception.TAKEN) if posting.mark is None else _marked(connection, posting.key.user, posting)

@@ -7,6 +7,7 @@ from typing import Any
 from attrs import evolve
 from zope.interface.verify import verifyObject
 
+from gateway.arrangement import Shift
 from gateway.interfaces import IPostings
 from gateway.model import Found, Intent, IntentKind, SyncRequest
 from gateway.posting import Mark, Posted, Posting, Reception
@@ -80,6 +81,18 @@ class PostingsContract(StoreCase):
         self.assertEqual(self.post(key=BOB, **more), TAKEN)
         self.assertEqual(self.post(name="c:3", now=NOW + 60, **{**more, "counted": NOW + 10}), TAKEN)
         self.assertEqual(self.queued(), 4)
+
+    def test_shift(self) -> None:
+        """The mail that is answered goes to another folder in the same transaction; its file is to follow."""
+        posted = self.post(shift=Shift(self.id, self.inbox, self.trash)).moved
+        [(status, id)] = posted.results
+        [moved] = self.result(self.store.items("ann", [id]))
+        self.assertEqual((status, moved.folder, moved.name), (3, self.trash, "m1"))
+        [intent] = posted.intents
+        self.assertEqual((intent.kind, intent.name, intent.path), (IntentKind.MOVE, "m1", ""))
+        self.assertEqual({change.folder for change in posted.changes}, {self.inbox, self.trash})
+        self.assertEqual(self.post(shift=Shift(id, self.trash, self.inbox)), REPEATED)
+        self.assertEqual(self.queued(), 1)
 
     def test_mark(self) -> None:
         """The original is marked in the same transaction; its file is to follow."""

@@ -56,7 +56,7 @@ class PeopleCase(InteropCase):
         def addresses(user: str) -> tuple[str, ...]:
             return mail_addresses(user, ["example.org", "example.net"])
 
-        async def send(user: str, sender: str, recipient: str, content: bytes) -> None:
+        def letter(user: str, sender: str, recipient: str, content: bytes) -> None:
             world.sent.append(recipient)
 
         world.sent = []
@@ -70,7 +70,14 @@ class PeopleCase(InteropCase):
         now = datetime.fromtimestamp(world.now(), UTC)
         reading = Reading(world.mails, execute)
         world.commands["MeetingResponse"] = MeetingResponse(
-            world.moving, reading, addresses, send, lambda: now, "mail.example.org"
+            world.moving,
+            reading,
+            world.store.postings,
+            addresses,
+            letter,
+            lambda route: None,
+            lambda: now,
+            "mail.example.org",
         )
         return phone, inbox
 

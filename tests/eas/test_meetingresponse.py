@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from email import message_from_bytes
 from email.policy import default
 
-from twisted.internet.defer import Deferred, execute, fail
+from twisted.internet.defer import execute
 from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.arrangement import Moved
@@ -16,9 +16,10 @@ from gateway.eas.moving import Moving
 from gateway.eas.reading import Reading
 from gateway.element import Element
 from gateway.interfaces import BackendDown
-from gateway.model import FolderType, FoundFolder
-from gateway.store import Store
+from gateway.model import DeviceKey, FolderType, FoundFolder
+from gateway.store import Store, postings
 from gateway.testing import MemoryMailbox
+from gateway.trigger import Letter
 from tests.convert.test_meeting import mail
 from tests.eas.support import NOW, Sources, call_of, decoded, refused, renamed, text
 from tests.stores import result_of
@@ -36,6 +37,11 @@ def said(*content: Element) -> Element:
     return part("SendResponse", *content)
 
 
+def broken(*args: object) -> Moved:
+    """What moves mails, when the database goes away."""
+    raise OSError("away")
+
+
 class MeetingResponseTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.sources = Sources()
@@ -48,6 +54,8 @@ class MeetingResponseTests(SynchronousTestCase):
         self.sources.mail(self.inbox, "cancelled", mail(method="CANCEL"))
         self.sent: list[tuple[str, str, str, bytes]] = []
         self.failure: Exception | None = None
+        self.kicked: list[str] = []
+        self.relay = True
         self.command = self.make(self.sources.mailbox)
 
     def make(self, mailbox: MemoryMailbox) -> MeetingResponse:
@@ -55,13 +63,26 @@ class MeetingResponseTests(SynchronousTestCase):
         own = ("ann@example.org", "ann@example.net")
         now = datetime.fromtimestamp(NOW, UTC)
         return MeetingResponse(
-            moving, Reading(mailbox, execute), lambda user: own, self.send, lambda: now, "mail.example.org"
+            moving,
+            Reading(mailbox, execute),
+            self.sources.store.postings,
+            lambda user: own,
+            self.letter,
+            self.kicked.append,
+            lambda: now,
+            "mail.example.org",
         )
 
-    async def send(self, user: str, sender: str, recipient: str, content: bytes) -> None:
+    def letter(self, user: str, sender: str, recipient: str, content: bytes) -> Letter | None:
         if self.failure is not None:
             raise self.failure
         self.sent.append((user, sender, recipient, content))
+        if not self.relay:
+            return None
+        return Letter(DeviceKey(user, ""), "relay", content=content, sender=sender, recipients=(recipient,))
+
+    def queued(self) -> int:
+        return len(result_of(self.sources.store.outbox.letters("ann", None, 100)))
 
     def name(self, name: str) -> str:
         return f"{self.inbox}:{self.sources.named(name)}"
@@ -124,6 +145,7 @@ class MeetingResponseTests(SynchronousTestCase):
         self.respond(self.request("invited", said(body), choice="2"), version=Version.V16_0)
         ((user, sender, recipient, content),) = self.sent
         self.assertEqual((user, sender, recipient), ("ann", "ann@example.org", "jane@example.org"))
+        self.assertEqual((self.queued(), self.kicked), (1, ["relay"]))
         message = message_from_bytes(content, policy=default)
         self.assertEqual(message["Subject"], "Tentative: Plans")
         self.assertIn("I come.", str(next(message.iter_parts()).get_content()))
@@ -135,6 +157,35 @@ class MeetingResponseTests(SynchronousTestCase):
             self.respond(self.request(name, response))
             message = message_from_bytes(self.sent.pop()[3], policy=default)
             self.assertEqual(next(message.iter_parts()).get_content().strip(), expected)
+
+    def test_noWay(self) -> None:
+        """Without a way to the organizer the invitation is answered as if nothing was to be sent."""
+        self.relay = False
+        self.assertEqual(self.statuses(self.request("invited", said())), ["1"])
+        self.assertEqual((self.queued(), self.kicked, "invited" in self.left()), (0, [], False))
+
+    def test_brokenOff(self) -> None:
+        """What breaks off in the middle leaves nothing done: neither is the organizer told, nor is the mail moved."""
+        patched = self.patch(postings, "move", broken)
+        self.assertEqual(self.statuses(self.request("invited", said())), ["3"])
+        patched.restore()
+        self.assertEqual((self.queued(), self.kicked, "invited" in self.left()), (0, [], True))
+        self.assertEqual(self.statuses(self.request("invited", said())), ["1"])
+        self.assertEqual((self.queued(), "invited" in self.left()), (1, False))
+
+    def test_again(self) -> None:
+        """A device that has not got the answer, and asks again, is told of success; nobody is told twice, wherever the
+        invitation is meanwhile. Another answer of it, to what is gone, is Status 2."""
+        request = self.request("invited", said())
+        self.assertEqual([self.statuses(request) for _ in range(3)], [["1"]] * 3)
+        self.assertEqual(self.queued(), 1)
+        self.assertEqual(self.statuses(self.request("invited", said(), choice="3")), ["2"])
+        self.sources.make(found=(FoundFolder("", "Inbox", FolderType.INBOX),))
+        request = self.request("weekly", said())
+        self.assertEqual([self.statuses(request) for _ in range(3)], [["1"]] * 3)
+        self.assertEqual(self.queued(), 2)
+        self.assertEqual(self.statuses(self.request("weekly", said(), choice="3")), ["1"])
+        self.assertEqual(self.queued(), 3)
 
     def test_notSent(self) -> None:
         """Without SendResponse nothing is sent, and before 16.0 never: the device does that itself."""
@@ -212,10 +263,7 @@ class MeetingResponseTests(SynchronousTestCase):
     def test_notMoved(self) -> None:
         """Status 3: the mail cannot be moved now."""
 
-        def down(*args: object) -> Deferred[Moved]:
-            return fail(BackendDown("away"))
-
-        self.patch(Store, "move", down)
+        self.patch(postings, "move", broken)
         self.assertEqual(self.statuses(self.request("invited")), ["3"])
 
     def test_status4(self) -> None:
@@ -244,9 +292,9 @@ class MeetingResponseTests(SynchronousTestCase):
         self.assertIn("invited", self.left())
 
     def test_many(self) -> None:
-        """Up to 100 invitations are answered in order, each with its Status; more are refused with 103."""
+        """Up to 100 invitations are answered in order, each with its Status, one that is named again as the first time; more are refused with 103."""
         requests = [self.request("invited"), self.request("plain")] + [self.request("invited")] * 98
-        self.assertEqual(self.statuses(*requests), ["1", "2", *["2"] * 98])
+        self.assertEqual(self.statuses(*requests), ["1", "2", *["1"] * 98])
         asked = part("MeetingResponse", *requests, self.request("plain"))
         self.assertEqual(refused(self.command(call_of("MeetingResponse", asked))).status, 103)
 
