@@ -194,7 +194,7 @@ class EstimateTests(SynchronousTestCase):
         return f"GetItemEstimate(Response(Status={status} Collection(CollectionId=inbox)))"
 
     def test_count(self) -> None:
-        """What a Sync would bring, beyond its window, is counted; asking changes nothing."""
+        """Status 1: what a Sync would bring, beyond its window, is counted; asking changes nothing."""
         for number in range(3):
             self.sources.mail(self.inbox, f"m{number}")
         key = self.synced("0")

@@ -136,7 +136,7 @@ class CreateTests(FolderCase):
             self.assertEqual(self.create("New", parent), "FolderCreate(Status=5)", parent)
 
     def test_types(self) -> None:
-        """Status 10 for default folders and what is no type, 3 for the recipient cache, 12 for what is not kept here."""
+        """Status 10: default folders and what is no type; 3: the recipient cache; 12: what is not kept here."""
         for type in (*range(2, 12), 0, 18, 20, 255, "x", "", "-1", "1.0", "\u0661"):
             self.assertEqual(self.create("New", type=type), "FolderCreate(Status=10)", type)
         self.assertEqual(self.create("New", type=19), "FolderCreate(Status=3)")

@@ -57,7 +57,7 @@ class FolderSyncTests(SynchronousTestCase):
         return self.answer.element.text_of("FolderHierarchy:SyncKey") or ""
 
     def test_everything(self) -> None:
-        """Key 0 brings every folder with ServerId, ParentId, DisplayName and Type, after the Count."""
+        """Status 1: key 0 brings every folder with ServerId, ParentId, DisplayName and Type, after the Count."""
         inbox, sent_items, trash = (self.ids[path] for path in ("", ".Sent", ".Trash"))
         self.assertEqual(
             self.sync("0"),

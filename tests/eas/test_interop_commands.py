@@ -122,7 +122,7 @@ class EstimateTests(InteropCase):
         self.each(SINCE_14, check, HELLO, HELLO)
 
     def test_keys(self) -> None:
-        """Key 0 is Status 3, one that was not given or is another folder's Status 4 (2.2.3.177.6)."""
+        """Key 0 is Status 3, one that was not given or is another folder's Status 4 (2.2.3.177.7)."""
 
         def check(phone: Client, inbox: int) -> None:
             trash = phone.world.mailbox()[".Trash"]

@@ -56,7 +56,7 @@ def document(command: str, *more: Element, client: str = "c1", message: bytes | 
 
 class SendMailTests(SendingCase):
     def test_success(self) -> None:
-        """A mail that was sent is answered with an empty body (2.2.3.177.8), in every version in its form."""
+        """A mail that was sent is answered with an empty body (2.2.3.177.14), in every version in its form."""
 
         def check(phone: Client, inbox: int, item: str) -> None:
             body = mime() if phone.version in OLD else document("SendMail")
@@ -163,7 +163,7 @@ class SmartTests(SendingCase):
         self.each_sending(SINCE_14, check)
 
     def test_failure(self) -> None:
-        """Whatever is the matter, a Status says so (2.2.3.177.15): here with an AccountId, and an empty Mime."""
+        """Whatever is the matter, a Status says so (2.2.3.177.16): here with an AccountId, and an empty Mime."""
 
         def check(phone: Client, inbox: int, item: str) -> None:
             body = compose(

@@ -61,7 +61,7 @@ class ItemTests(FetchCase):
     """A Fetch of an item."""
 
     def test_whole(self) -> None:
-        """Without a preference all properties come, and all of the text as plain text."""
+        """Status 1: without a preference all properties come, and all of the text as plain text."""
         name = self.desk.arrive("a", HTML)
         for version in VERSIONS:
             with self.subTest(version):
@@ -237,7 +237,7 @@ class AttachmentTests(FetchCase):
         self.file = f"{self.desk.arrive('two', TWO)}:2"
 
     def test_inline(self) -> None:
-        """An attachment comes in base64 with its type."""
+        """Status 1: an attachment comes in base64 with its type."""
         for version in VERSIONS:
             found = self.desk.ask(of_file(self.file), version=version)
             self.assertEqual((found.status, found.statuses), ("1", ["1"]))

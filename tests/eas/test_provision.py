@@ -110,7 +110,7 @@ class ProvisionCase(SynchronousTestCase):
 
 class PhasesTests(ProvisionCase):
     def test_vectors(self) -> None:
-        """The four messages of 12.1, byte by byte."""
+        """Status 1 of Provision and of the policy: the four messages of 12.1, byte by byte."""
         first = self.answer(decoded("provision-request-1-12.1"))
         self.assertEqual(sent(first), VECTORS["provision-response-1-12.1"])
         second = self.answer(decoded("provision-request-2"), key=TEMPORARY)
