@@ -6,7 +6,8 @@ import getpass
 import hashlib
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from twisted.web.iweb import IPolicyForHTTPS
 
 from gateway.commands.options import password_stdin_option, read_password
 from gateway.commands.phone import Settings, Short, run
+from gateway.commands.scripting import load_script, play
 from gateway.commands.texting import Texting, digits
 from gateway.simulator.collection import SyncWishes
 from gateway.simulator.device import Outcome
@@ -29,6 +31,11 @@ from gateway.simulator.query import endpoint_url
 from gateway.simulator.synchroniser import Habits
 from gateway.simulator.trust import Trust, TrustAnyone
 
+#: What the life of a phone goes by, and a script does not.
+_LIFE = (
+    *("folders", "heartbeat_set", "wakeups", "state", "mode", "sms_listen", "number", "coalesce", "schedule", "brief"),
+    *("hang", "filter_type"),
+)
 #: The exit status of a command that a signal has stopped.
 INTERRUPTED = 130
 _DEVICE_ID = re.compile(r"[A-Za-z0-9]{1,32}")
@@ -71,6 +78,13 @@ def _matching(pattern: re.Pattern[str], what: str) -> Callable[[str], str]:
 def _schedule(text: str) -> float:
     """A time, or 0 for C{never}: a value of C{None} would not be converted."""
     return 0.0 if text == "never" else seconds(text)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"{text!r} is not NAME=VALUE")
+    return name, value
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -147,6 +161,12 @@ def _names(text: str) -> tuple[str, ...]:
 @click.option("--brief", is_flag=True, help="Send an empty Ping when nothing is different from the last one.")
 @click.option("--hang", is_flag=True, help="Have a Sync hang instead of a Ping (12.1 and later).")
 @click.option("--filter", "filter_type", type=click.IntRange(0, 5), default=0, help="FilterType for mail; 0 means all.")
+@click.option(
+    "--script",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Do what this file says, step by step, and nothing else.",
+)
+@click.option("--set", "values", type=_Converted("pair", _pair), multiple=True, help="NAME=VALUE for the script.")
 @click.option("--json", "as_json", is_flag=True, help="Print every event as one line of JSON.")
 @click.option("-v", "--verbose", is_flag=True, help="Keep a log like the phone's own on standard error.")
 def device(**options: Any) -> None:
@@ -156,17 +176,35 @@ def device(**options: Any) -> None:
     time to synchronise anyway) and prints each wake-up with its latency: the time from when the mail was sent (the
     server's whole second, or exactly if the subject holds sent=UNIXTIME) to the end of the Sync. Exit status: 0 when
     all went as asked, 1 after an error or too few wake-ups, 3 after a wipe, 130 when interrupted.
+
+    With --script it does the steps of that file instead, and prints a line for each. Exit status: 0 when every answer
+    was as expected, 1 when one was not, 2 for a script that is wrong.
     """
-    settings = _settings(options)
+    life = _life(options)
     from twisted.internet import reactor
 
-    sys.exit(_result(settings, reactor))
+    sys.exit(_result(life, reactor))
 
 
-def _result(settings: Settings, reactor: Any) -> int:
+def _life(options: dict[str, Any]) -> Callable[[Any], Coroutine[Any, Any, Outcome]]:
+    """What the phone does, given the reactor."""
+    if options["script"] is None:
+        if options["values"]:
+            raise click.UsageError("--set is for --script")
+        return partial(run, _settings(options))
+    context = click.get_current_context()
+    chosen = click.core.ParameterSource.COMMANDLINE
+    for param in context.command.params:
+        if param.name in _LIFE and context.get_parameter_source(param.name) is chosen:
+            raise click.UsageError(f"{param.opts[0]} has no meaning with --script: the steps say all that is done")
+    script = load_script(options["script"], options["version"], dict(options["values"]))
+    return partial(play, _settings({**options, "version": script.version}), script)
+
+
+def _result(life: Callable[[Any], Coroutine[Any, Any, Outcome]], reactor: Any) -> int:
     """Run the reactor until the phone is through; the exit status."""
     results: list[Any] = []
-    phone = Deferred.fromCoroutine(run(settings, reactor))
+    phone = Deferred.fromCoroutine(life(reactor))
     phone.addBoth(results.append)
     phone.addCallback(lambda _: reactor.running and reactor.stop())
     if not results:

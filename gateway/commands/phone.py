@@ -97,7 +97,7 @@ async def run(settings: Settings, reactor: ReactorBase) -> Outcome:
     @raise GivenUp: nothing helps. @raise Short: too few wake-ups came. @raise ValueError: the state file is wrong.
     """
     memory = Memory() if settings.state is None else settings.state.load()
-    network, detours = await _network(settings, reactor)
+    network, detours = await carried(settings, reactor)
     console = Console(
         settings,
         # Not at once: the phone that tells of its wake-up has still to come to rest.
@@ -146,7 +146,7 @@ def _phone(
     return phone, Exchange(settings.texting, phone, reactor)
 
 
-async def _network(
+async def carried(
     settings: Settings, reactor: ReactorBase
 ) -> tuple[Network | None, dict[tuple[str, int], tuple[str, int]]]:
     """The carrier in front of the server, if one was asked for, and how to go by it."""

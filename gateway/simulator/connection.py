@@ -114,12 +114,14 @@ class HTTPLine:
         headers = self._headers()
         query = base64_query(self._account, post) if self._compact else None
         if query is None:
-            query = plain_query(self._account, post.command)
+            query = plain_query(self._account, post.command, post.parameters)
             headers.addRawHeader(b"MS-ASProtocolVersion", post.version.encode())
             if post.policy_key is not None:
                 headers.addRawHeader(b"X-MS-PolicyKey", str(post.policy_key).encode())
+            if post.multipart:
+                headers.addRawHeader(b"MS-ASAcceptMultiPart", b"T")
         if post.body:
-            headers.addRawHeader(b"Content-Type", WBXML)
+            headers.addRawHeader(b"Content-Type", post.content_type.encode() or WBXML)
         return self._send(b"POST", f"{self._url}?{query}", headers, post.body, post.timeout)
 
     def move(self, url: str) -> None:

@@ -129,6 +129,28 @@ class Erased:
     kind: str
 
 
+@frozen
+class Stepped:
+    """A step of a script is done, or begun in the C{background}: number and number of all, what it is and is about.
+
+    C{http} 0: there is no answer; C{status} as the step takes it, empty if there is none; C{seconds} that it took;
+    counts of items; C{wrong}: what was not as expected, empty if all was.
+    """
+
+    number: int
+    steps: int
+    name: str
+    about: str = ""
+    http: int = 0
+    status: str = ""
+    seconds: float = 0.0
+    added: int = 0
+    changed: int = 0
+    deleted: int = 0
+    background: bool = False
+    wrong: tuple[str, ...] = ()
+
+
 Event = (
     Connected
     | Provisioned
@@ -142,6 +164,7 @@ Event = (
     | Hitch
     | NetworkChanged
     | Erased
+    | Stepped
 )
 
 

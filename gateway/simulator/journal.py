@@ -19,6 +19,7 @@ _Rest = (
     | events.Texted
     | events.NetworkChanged
     | events.Erased
+    | events.Stepped
 )
 
 
@@ -75,6 +76,20 @@ def _describe_rest(event: _Rest) -> str:
             return "CConnection network changed, heartbeats begin anew"
         case events.Erased():
             return f"CProvision {event.kind}: acknowledged, everything erased"
+        case events.Stepped():
+            return _stepped(event)
+
+
+def _stepped(event: events.Stepped) -> str:
+    begin = f"CScript {event.number}/{event.steps} {event.name}{event.about and f' {event.about}'}"
+    if event.background:
+        return f"{begin}: in the background"
+    answer = [f"HTTP {event.http}"] if event.http else []
+    answer += [f"status {event.status}"] if event.http == 200 and event.status else []
+    if event.added or event.changed or event.deleted:
+        answer.append(f"+{event.added} ~{event.changed} -{event.deleted}")
+    failed = f"; FAILED: {'; '.join(event.wrong)}" if event.wrong else ""
+    return f"{begin}: {', '.join([*answer, f'{event.seconds:.3f} s'])}{failed}"
 
 
 def _woken(event: events.Woken) -> str:

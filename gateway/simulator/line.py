@@ -23,13 +23,20 @@ class Account:
 
 @frozen
 class Post:
-    """One command: C{body} empty for an empty request, C{policy_key} C{None} to send none, C{timeout} in seconds."""
+    """One command: C{body} empty for an empty request, C{policy_key} C{None} to send none, C{timeout} in seconds.
+
+    C{parameters}: further ones of the query, by their names of [MS-ASHTTP] 2.2.1.1.1.2.5, SaveInSent among them;
+    C{content_type} of the body, if it is no WBXML; C{multipart}: the answer may come in parts.
+    """
 
     command: str
     version: str
     body: bytes = b""
     policy_key: int | None = None
     timeout: float = 60.0
+    parameters: tuple[tuple[str, str], ...] = ()
+    content_type: str = ""
+    multipart: bool = False
 
 
 @frozen

@@ -46,12 +46,12 @@ def ask_policy(version: str, information: Mapping[str, str]) -> Element:
     )
 
 
-def acknowledge_policy(version: str, key: int) -> Element:
-    """The second request: the policy with the temporary key is applied."""
+def acknowledge_policy(version: str, key: int, status: int = 1) -> Element:
+    """The second request: the policy with the temporary key is applied, or what else [MS-ASPROV] 2.2.2.54.2 has."""
     parts = (
         Element("Provision:PolicyType", policy_type(version)),
         Element("Provision:PolicyKey", str(key)),
-        Element("Provision:Status", 1),
+        Element("Provision:Status", status),
     )
     return Element("Provision:Provision", Element("Provision:Policies", Element("Provision:Policy", *parts)))
 
