@@ -32,6 +32,8 @@ FLUSH_SECONDS = 1.0
 #: When devices were seen last: losing that costs nobody anything.
 NOTES_SECONDS = 30.0
 COMPACT_SECONDS = 3600.0
+#: How often it is looked for what was left half-written.
+SWEEP_SECONDS = 6 * 3600.0
 #: How often it is looked whether triggers were obeyed and leases lapse.
 LOOK_SECONDS = 60.0
 #: Between slices of a farewell, in seconds.
@@ -102,6 +104,7 @@ class GatewayService(Service):
         self._loop(self._trace, FLUSH_SECONDS)
         self._loop(self._look_after, LOOK_SECONDS)
         self._loop(self._compact, COMPACT_SECONDS)
+        self._loop(self._sweep, SWEEP_SECONDS, now=True)
         if parts.indexer is not None:
             parts.indexer.start()
         # Everything that is here now stays: the collector need not look at it again.
@@ -130,7 +133,7 @@ class GatewayService(Service):
         self.reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
         self.reactor.stop()
 
-    def _loop(self, work: Callable[[], Any], seconds: float) -> None:
+    def _loop(self, work: Callable[[], Any], seconds: float, now: bool = False) -> None:
         def turn() -> Deferred[Any]:
             # A loop whose turn fails would stop for good.
             return maybeDeferred(work).addErrback(
@@ -139,7 +142,7 @@ class GatewayService(Service):
 
         loop = LoopingCall(turn)
         loop.clock = self.reactor
-        loop.start(seconds, now=False)
+        loop.start(seconds, now=now)
         self._loops.append(loop)
 
     async def _write_back(self, parts: Parts) -> None:
@@ -176,6 +179,10 @@ class GatewayService(Service):
 
     def _compact(self) -> Deferred[None]:
         return ensureDeferred(self._forget_old())
+
+    def _sweep(self) -> Deferred[None]:
+        assert self.parts is not None
+        return self.parts.source.sweep()
 
     async def _forget_old(self) -> None:
         parts = self.parts

@@ -15,7 +15,7 @@ from zope.interface import implementer
 from gateway.arrangement import Arrangement
 from gateway.core.retrying import backoff
 from gateway.interfaces import ILedger, IMailbox, IReporter
-from gateway.model import Folder, Intent
+from gateway.model import Folder, Intent, IntentKind
 from gateway.sources import arranging
 from gateway.sources.carrying import Carrier
 from gateway.sources.disk import MailRoot
@@ -25,6 +25,7 @@ from gateway.sources.observing import Observer
 from gateway.sources.recording import Recorder
 from gateway.sources.settling import Settling
 from gateway.sources.surveying import MaildirOptions, Surveyor
+from gateway.sources.sweeping import sweep
 from gateway.sources.watching import Coverage, Watches
 from gateway.sources.work import Work
 
@@ -172,6 +173,31 @@ class MaildirSource(Service):
     def steadily(self, user: str, work: Callable[[], Awaitable[T]]) -> Deferred[T]:
         """See L{IMailbox.steadily}."""
         return Deferred.fromCoroutine(self.surveyor.steadily(user, work))
+
+    def sweep(self) -> Deferred[None]:
+        """Remove what attempts that broke off have left in the mailboxes, once it is old (L{gateway.sources.sweeping}).
+
+        Fails with L{gateway.interfaces.BackendDown} when the ledger does not answer.
+        """
+        return Deferred.fromCoroutine(self._sweep())
+
+    async def _sweep(self) -> None:
+        wanted: dict[str, list[tuple[str, str]]] = {}
+        for intent in await self.ledger.pending():
+            if intent.kind is IntentKind.FILL:
+                wanted.setdefault(intent.user, []).append((intent.path, intent.name))
+        for user in list(self.surveyor.accounts):
+            if self.running:
+                await self._sweep_account(user, wanted.get(user, []))
+
+    async def _sweep_account(self, user: str, wanted: Sequence[tuple[str, str]]) -> None:
+        try:
+            count = await self.run(sweep, self.root, user, wanted)
+        except OSError as error:
+            self.log.warn("What is left in the mailbox of {user} cannot be removed: {error}", user=user, error=error)
+            return
+        if count:
+            self.log.info("{count} files were left in the mailbox of {user}, and are removed", count=count, user=user)
 
     async def _begin(self) -> None:
         intents = await self._persist(self.ledger.pending)
