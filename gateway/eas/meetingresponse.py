@@ -34,6 +34,9 @@ MOST = 100
 
 LONGEST_LONG_ID = 256
 
+TIME = 24
+"""Characters of an InstanceId; others are not repeated in the answer, whose schema has no place for them."""
+
 _CHOICES = {"1": Choice.ACCEPTED, "2": Choice.TENTATIVE, "3": Choice.DECLINED}
 _HTML = "2"
 
@@ -93,12 +96,15 @@ class MeetingResponse:
         """Respond to each invitation: from 16.0 on the organizer is sent a mail, if that is wanted; earlier devices do
         so themselves. Then the invitation goes to the deleted mails.
 
-        @raise Refused: 101 for a request without a body, 103 for one that is malformed or has too many invitations.
+        @raise Refused: 101 for a request without a body, 103 for one that is malformed, or, before 14.0, has too many
+            invitations.
         @raise Unavailable: too many requests of the user are waiting.
         """
         if call.body is None:
             raise Refused(NO_BODY, "a MeetingResponse without a body")
         requests = _requests(call.body)
+        if len(requests) > MOST:
+            return _too_many(call.version)
         own = self.moving.own(call.device)
         results, statuses = [], []
         for request in requests:
@@ -194,9 +200,19 @@ def _requests(body: Element) -> list[Element]:
     requests = body.all("MeetingResponse:Request")
     if body.tag != "MeetingResponse:MeetingResponse" or not requests or len(requests) != len(body.children):
         raise Refused(BAD_XML, "a MeetingResponse has Requests and nothing else")
-    if len(requests) > MOST:
-        raise Refused(BAD_XML, f"more than {MOST} invitations")
     return requests
+
+
+def _too_many(version: Version) -> Answer:
+    """103 in a Result: the schema has no Status of the whole.
+
+    @raise Refused: 103, before 14.0.
+    """
+    why = f"more than {MOST} invitations"
+    if version < Version.V14_0:
+        raise Refused(BAD_XML, why)
+    result = Element("MeetingResponse:Result", Element("MeetingResponse:Status", BAD_XML))
+    return Answer(Element("MeetingResponse:MeetingResponse", result), log={"St": BAD_XML, "E": why})
 
 
 def _wanted(request: Element, version: Version) -> Wanted:
@@ -272,5 +288,5 @@ def _result(request: Element, status: int) -> Element:
         "MeetingResponse:Result",
         None if name is None else Element("MeetingResponse:RequestId", name[:LONGEST_ID]),
         Element("MeetingResponse:Status", status),
-        None if instance is None else Element("MeetingResponse:InstanceId", instance[:LONGEST_ID]),
+        None if instance is None or len(instance) != TIME else Element("MeetingResponse:InstanceId", instance),
     )

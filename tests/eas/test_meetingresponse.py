@@ -252,6 +252,8 @@ class MeetingResponseTests(SynchronousTestCase):
             request = self.request(name, part("InstanceId", instance))
             self.assertEqual(self.statuses(request, version=version), [status])
         self.assertIn("InstanceId=" + TIME, text(self.respond(request).element))
+        odd = self.request("invited", part("InstanceId", "20240506T080000Z"))
+        self.assertNotIn("InstanceId", text(self.respond(odd, version=Version.V14_1).element))
 
     def test_status3(self) -> None:
         """Status 3: mailbox or store do not answer. The mail stays; the other invitations are answered."""
@@ -292,11 +294,14 @@ class MeetingResponseTests(SynchronousTestCase):
         self.assertIn("invited", self.left())
 
     def test_many(self) -> None:
-        """Up to 100 invitations are answered in order, each with its Status, one that is named again as the first time; more are refused with 103."""
+        """Up to 100 invitations are answered in order, each with its Status, one that is named again as the first time;
+        more are 103 in a Result, as there is no Status of the whole."""
         requests = [self.request("invited"), self.request("plain")] + [self.request("invited")] * 98
         self.assertEqual(self.statuses(*requests), ["1", "2", *["1"] * 98])
         asked = part("MeetingResponse", *requests, self.request("plain"))
-        self.assertEqual(refused(self.command(call_of("MeetingResponse", asked))).status, 103)
+        self.assertEqual(self.statuses(*asked), ["103"])
+        before = call_of("MeetingResponse", asked, Version.V12_1)
+        self.assertEqual(refused(self.command(before)).status, 103)
 
     def test_refused(self) -> None:
         """101 without a body; 103 without a Request, or with something else."""
