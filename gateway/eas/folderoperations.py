@@ -11,12 +11,13 @@ from twisted.logger import Logger
 from gateway.arrangement import Arrangement
 from gateway.eas.call import Call, Unavailable
 from gateway.eas.collection import LONGEST_ID, folder_id
+from gateway.eas.foldercommands import CACHE
 from gateway.eas.moving import Incomplete, Moving, Own
 from gateway.element import Element
 from gateway.interfaces import BackendDown
 from gateway.model import Folder
 
-SUCCESS, PROTOCOL, FAILED, NOT_FOUND, PARTLY = 1, 2, 3, 6, 17
+SUCCESS, PROTOCOL, FAILED, NOT_FOUND, DENIED, PARTLY = 1, 2, 3, 6, 16, 17
 
 _PARTS = frozenset({"AirSync:CollectionId", "ItemOperations:Options"})
 
@@ -41,6 +42,8 @@ class FolderOperations:
         subfolders = _subfolders(element)
         if subfolders is None or not 0 < len(name) <= LONGEST_ID:
             return _emptied(PROTOCOL, name)
+        if name == CACHE:
+            return _emptied(DENIED, name)
         return _emptied(await self._empty(call, folder_id(name), subfolders, own), name)
 
     async def _empty(self, call: Call, id: int, subfolders: bool, own: Own | None) -> int:

@@ -322,9 +322,13 @@ class EmptyTests(MoveCase):
         self.assertEqual((self.names(""), late), (["late"], ["late"]))
 
     def test_unknown(self) -> None:
-        """Status 6: no such folder; the recipient information cache is none."""
-        for folder in (4711, "RI", "x", "0"):
+        """Status 6: no such folder."""
+        for folder in (4711, "x", "0"):
             self.assertEqual(self.empty(folder), self.answer(6, folder))
+
+    def test_recipientCache(self) -> None:
+        """Status 16: the recipient information cache, of which nobody has a right to anything."""
+        self.assertEqual(self.empty("RI"), self.answer(16, "RI"))
 
     def test_malformed(self) -> None:
         """Status 2: no CollectionId, two, one too long; or something that does not belong there."""
