@@ -197,6 +197,16 @@ class CommonTests(SynchronousTestCase):
         self.assertEqual(self.said() - named, set())
 
 
+class UnsupportedTests(SynchronousTestCase):
+    def test_rows(self) -> None:
+        """What is not supported is told with the document or section that describes it, and with a reason."""
+        rows = table("What is not supported")
+        self.assertGreater(len(rows), 10)
+        for what, where, why in rows:
+            self.assertRegex(where, r"^(\[MS-AS[A-Z]+\]( \d[\d.]+)?(, )?)+$|^-$", what)
+            self.assertRegex(why, r"\w.*\.$", what)
+
+
 def written(path: Path) -> Iterator[int]:
     """The numbers that a module gives names to, or refuses with."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
