@@ -336,8 +336,9 @@ class IOutbox(Interface):
         kept for a letter that gets this id within a day. A receipt that was there already changes nothing."""
 
     def reopen(now: float) -> Deferred[tuple[int, int]]:
-        """At start: what is in doubt is queued again, or is FAILED if it was in doubt before; how many of each. Mails
-        of users are always queued again: to get one twice is better than not at all."""
+        """At start: what is in doubt is queued again in the place where it was, or is FAILED if it was in doubt before,
+        with a hop in the trace; how many of each. Mails of users are always queued again: to get one twice is better
+        than not at all."""
 
     def next_due(route: str) -> Deferred[float | None]:
         """When the next queued letter of a route is due."""

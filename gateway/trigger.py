@@ -188,6 +188,10 @@ class LetterState(Enum):
     WITHDRAWN = "withdrawn"
 
 
+#: The beginning of the result of a trigger that was in doubt a second time, and is not sent a third time.
+DOUBTED_TWICE = "in doubt twice"
+
+
 @frozen
 class Letter:
     """Something to be sent: a trigger by SMPP or SMTP, or a user's own mail.
@@ -245,13 +249,30 @@ class Receipt:
     result: str = ""
 
 
+#: What can happen to a change, in the order of its way. C{taken}: by the SMSC or mail server; C{announced}: a Ping was
+#: answered; C{came}: the device's first request afterwards.
+HOP_KINDS = (
+    "noticed",
+    "decided",
+    "switched",
+    "queued",
+    "taken",
+    "retry",
+    "failed",
+    "receipt",
+    "announced",
+    "came",
+    "synchronised",
+    "alarm",
+)
+
+
 @frozen
 class Hop:
     """One line of the trace: what happened to a change on its way to a device, and when (seconds since the epoch).
 
-    C{kind} is one of C{noticed}, C{decided}, C{queued}, C{submitted}, C{taken}, C{retry}, C{failed}, C{receipt},
-    C{announced} (a Ping was answered), C{came} (its first request afterwards), C{synchronised}, C{switched},
-    C{alarm}. C{letter} is the outbox number, 0 if none; C{folder} and C{number} name the change where that is known.
+    C{kind} is one of C{HOP_KINDS}. C{letter} is the outbox number, 0 if none; C{folder} and C{number} name the change
+    where that is known.
     """
 
     at: float

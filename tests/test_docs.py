@@ -13,6 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.cli import main
 from gateway.metrics import Metrics
+from gateway.service.knocking import HOPS
+from gateway.trigger import HOP_KINDS, Verdict
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs" / "reference"
@@ -163,6 +165,25 @@ class ReferenceTests(SynchronousTestCase):
 
 def _assembly() -> str:
     return (ROOT / "gateway" / "service" / "assembly.py").read_text("utf-8")
+
+
+class TraceTests(SynchronousTestCase):
+    def test_everyKind(self) -> None:
+        """The page of the trace has each kind of hop that there is, in the same order, and the gateway notes each of
+        them and no other."""
+        page = (REFERENCE / "trace.md").read_text("utf-8").partition("## Kinds")[2].partition("##")[0]
+        self.assertEqual(re.findall(r"^\| `([a-z]+)` ", page, re.MULTILINE), list(HOP_KINDS))
+        source = "\n".join(path.read_text() for path in (ROOT / "gateway").rglob("*.py"))
+        noted = re.findall(r"\.note\(\s*[\w.]+,\s*\"([a-z]+)\"", source)
+        noted += re.findall(r"\bHop\([^\"\n]*,\s*\"([a-z]+)\"", source)
+        noted += re.findall(r"self\._settle\([^\n]*, \"([a-z]+)\", [a-z]", source)
+        self.assertEqual({*noted, *HOPS.values()}, set(HOP_KINDS))
+
+    def test_everyVerdict(self) -> None:
+        """It has each verdict but that of a change which is nothing to the device, of which nothing is noted."""
+        page = (REFERENCE / "trace.md").read_text("utf-8").partition("## Verdicts")[2]
+        verdicts = {verdict.value for verdict in Verdict if verdict is not Verdict.NOTHING}
+        self.assertEqual(set(re.findall(r"^\| `([a-z ]+)` ", page, re.MULTILINE)), verdicts)
 
 
 class PictureTests(SynchronousTestCase):

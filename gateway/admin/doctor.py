@@ -9,6 +9,7 @@ from attrs import asdict, frozen
 
 from gateway.admin.facts import Facts
 from gateway.model import Mode
+from gateway.trigger import DOUBTED_TWICE
 
 
 class Health(Enum):
@@ -403,7 +404,13 @@ def _queue(facts: Facts) -> Iterator[Finding]:
 
 
 def _delivery(facts: Facts) -> Iterator[Finding]:
-    if facts.refusal:
+    if facts.refusal.startswith(DOUBTED_TWICE):
+        yield _broken(
+            "delivery",
+            f"the last trigger was given up, {facts.refusal}",
+            "See in the log why the connection to the operator broke; the next change, or sms.repeats, sends another",
+        )
+    elif facts.refusal:
         yield _broken(
             "delivery",
             f"the last trigger was refused: {facts.refusal}",

@@ -16,7 +16,7 @@ from gateway.core.numbers import masked
 from gateway.core.retrying import Retry
 from gateway.interfaces import IOutbox
 from gateway.mail.server import Fate, Mail, Result, Unreachable
-from gateway.trigger import Letter, LetterState, Outcome
+from gateway.trigger import DOUBTED_TWICE, Letter, LetterState, Outcome
 
 _MESSAGE_ID = re.compile(rb"^message-id:[ \t]*(?:\r?\n[ \t]+)?(<[^<>\s]{1,990}>)[ \t]*\r?$", re.I | re.M)
 _NUMBER = re.compile(r"\+?[0-9]{7,}")
@@ -94,6 +94,7 @@ class Pump:
     _timer: IDelayedCall | None = field(init=False, default=None)
     _rest: float = field(init=False, default=0.0)
     _stopped: bool = field(init=False, default=True)
+    _careful: bool = field(init=False, default=True)
 
     def start(self) -> None:
         """Begin with what is due."""
@@ -146,7 +147,9 @@ class Pump:
         """Work off what is due, and come back when the next is."""
         await self._write()
         while not self._stopped and self._rest <= self.clock.seconds():
-            letters = await self.outbox.take(self.route, self.now(), self.most)
+            # One that was in doubt once should not be so again, and given up, only as it waits for others in hand.
+            letters = await self.outbox.take(self.route, self.now(), 1 if self._careful else self.most)
+            self._careful = any(letter.doubted for letter in letters)
             if not letters:
                 due = await self.outbox.next_due(self.route)
                 if due is not None:
@@ -156,7 +159,7 @@ class Pump:
 
     async def _batch(self, letters: Sequence[Letter]) -> None:
         """Send these letters and write down what became of each; what was not offered goes back."""
-        left = list(letters)
+        left = sorted(letters, key=lambda letter: not letter.doubted)
         try:
             while left and not self._stopped:
                 outcome, broken, result = await self._attempt(left[0])
@@ -227,8 +230,9 @@ class Pump:
         if result.fate is Fate.TAKEN:
             return Outcome(letter.id, LetterState.SENT, now, name, text)
         if result.fate is Fate.DOUBT and letter.doubted:
-            return Outcome(letter.id, LetterState.FAILED, now, name, f"in doubt for the second time: {text}")
+            return Outcome(letter.id, LetterState.FAILED, now, name, f"{DOUBTED_TWICE}: {text}")
         if result.fate is Fate.DOUBT:
+            self._careful = True
             return Outcome(letter.id, LetterState.DOUBT, now, name, text, now + self.retry.pause(letter.attempts))
         # Who is refused is told at once, whoever is put off.
         if result.fate is Fate.LATER and not (letter.recipients and result.of(Fate.REFUSED)):

@@ -162,8 +162,7 @@ class Knocking:
         """What became of a letter was written down."""
         if not letter.recipients:
             text = " ".join(filter(None, (outcome.message_id, outcome.result)))
-            kind = HOPS.get(outcome.state, outcome.state.value)
-            self.tracer.note(letter.key, kind, text, letter=letter.id)
+            self.tracer.note(letter.key, HOPS[outcome.state], text, letter=letter.id)
         self.metrics.letters.labels(letter.route, outcome.state.value).inc()
 
     def received(self, letter: Letter, receipt: Receipt) -> None:

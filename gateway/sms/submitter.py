@@ -23,12 +23,15 @@ from gateway.sms.settings import OperatorSettings
 from gateway.sms.status import RTHROTTLED, Remedy, action
 from gateway.sms.submit import Submits, destination
 from gateway.sms.udh import Part
-from gateway.trigger import Hop, Letter, LetterState, Outcome
+from gateway.trigger import DOUBTED_TWICE, Hop, Letter, LetterState, Outcome
 
 MOST_READY: Final = 1000
 """So many letters are taken ahead at most; all of them are in doubt if the process is killed."""
 AHEAD_SECONDS: Final = 0.5
 """With a limited rate letters are taken for so long ahead."""
+CAREFUL: Final = 3
+"""So many times no more is taken than can be submitted at once, since the last letter in doubt was seen: the first
+may have been under way already, the second go beside the call that writes the doubt down."""
 STALL_SECONDS: Final = 3.0
 """After so long without an answer what was taken ahead is put back."""
 GROWTH: Final = 1.5
@@ -71,7 +74,7 @@ class Submitter:
     _ready: deque[_InHand] = field(factory=deque, init=False)
     _submits: Submits = field(init=False)
     _sent: int = field(default=0, init=False)
-    _careful: bool = field(default=False, init=False)
+    _careful: int = field(default=0, init=False)
     _answers: int = field(default=0, init=False)
     _stalled: bool = field(default=False, init=False)
     _stall: IDelayedCall | None = field(default=None, init=False)
@@ -104,7 +107,7 @@ class Submitter:
     def add(self, letters: Sequence[Letter]) -> None:
         """Submit these."""
         self._sent = 0
-        self._careful = any(letter.doubted for letter in letters)
+        self._careful = CAREFUL if any(letter.doubted for letter in letters) else max(0, self._careful - 1)
         self._ready.extend(_InHand(letter) for letter in letters)
         self.go_on()
 
@@ -232,7 +235,9 @@ class Submitter:
         self._meters.submitted(self.settings.name, "doubt")
         why = session.parting.value if session.parting is not None else Parting.MUTE.value
         kind = "failed" if hand.letter.doubted else "retry"
-        self._settle(hand, LetterState.DOUBT, why, kind, f"in doubt: {why}", due=self._now())
+        self._careful = CAREFUL
+        text = f"{DOUBTED_TWICE}: {why}" if hand.letter.doubted else f"in doubt: {why}"
+        self._settle(hand, LetterState.DOUBT, why, kind, text, due=hand.letter.due)
 
     def _refused(self, session: Session, hand: _InHand, status: int) -> None:
         what = action(status)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, exists, func, select, true, update
+from sqlalchemy import Connection, Text, bindparam, case, delete, exists, func, literal_column, select, true, update
 
+from gateway.model import DeviceKey
 from gateway.store.bulk import bulk
 from gateway.store.letters import LEFT, LETTER_COLUMNS, in_state, letter_of, literal
 from gateway.store.queue import KNOCK, QUEUED
@@ -16,7 +17,8 @@ from gateway.store.schema import device
 from gateway.store.schema_sms import outbox as table
 from gateway.store.schema_sms import wake
 from gateway.store.spending import forget_spending
-from gateway.trigger import Letter, LetterState, Outcome
+from gateway.store.trace import note
+from gateway.trigger import DOUBTED_TWICE, Hop, Letter, LetterState, Outcome
 
 _DOUBT = in_state(LetterState.DOUBT)
 _OLDEST = (
@@ -38,6 +40,7 @@ _OPEN = ~in_state(LetterState.DELIVERED) & ~in_state(LetterState.UNDELIVERED)
 _HERE = table.c.id == bindparam("the_id")
 _SAID: dict[str, Any] = {"result": bindparam("new_result"), "at": bindparam("new_at")}
 _QUEUED_AGAIN = {"due": bindparam("new_due"), "state": literal(LetterState.QUEUED), **_SAID}
+# It is sent a second time and not a third time: a device must not be woken, and paid for, more than once more.
 _TWICE = case((table.c.doubted, literal(LetterState.FAILED)), else_=literal(LetterState.QUEUED))
 _SETTLE = bulk(
     update(table)
@@ -51,22 +54,35 @@ _SETTLE = bulk(
     *("new_state", "new_message_id", "new_result", "new_at", "the_id"),
 )
 _AGAIN = bulk(update(table).where(_HERE, _OPEN).values(**_QUEUED_AGAIN), "new_due", "new_result", "new_at", "the_id")
+_SAID_TWICE = case((table.c.doubted, literal_column(f"'{DOUBTED_TWICE}: '", Text)), else_=literal_column("''", Text))
 _LOST = bulk(
-    update(table).where(_HERE, _DOUBT).values({**_QUEUED_AGAIN, "state": _TWICE, "doubted": true()}),
+    update(table)
+    .where(_HERE, _DOUBT)
+    .values(
+        {
+            **_QUEUED_AGAIN,
+            "state": _TWICE,
+            "result": _SAID_TWICE + bindparam("new_result", type_=Text),
+            "doubted": true(),
+        }
+    ),
     *("new_due", "new_result", "new_at", "the_id"),
 )
 # Whether a mail of a user was being sent at all when the gateway was killed is not known: it may be killed often.
 _MAIL = table.c.recipients.isnot(None)
+_KILLED = f"{DOUBTED_TWICE}: the gateway was killed before the answer came"
 _REOPEN = (
     update(table)
     .where(_DOUBT)
     .values(
         state=case((_MAIL, literal(LetterState.QUEUED)), else_=_TWICE),
+        result=case((_MAIL | ~table.c.doubted, table.c.result), else_=literal_column(f"'{_KILLED}'")),
         doubted=case((_MAIL, table.c.doubted), else_=true()),
-        due=bindparam("now"),
+        # In the place where it was, before those that were never in doubt; unless the clock was set back.
+        due=case((table.c.due > bindparam("now"), bindparam("now")), else_=table.c.due),
         at=bindparam("now"),
     )
-    .returning(table.c.id, table.c.state)
+    .returning(table.c.id, table.c.state, table.c.user, table.c.device)
 )
 
 # Of those that were queued again: a newer one waits, or the device has come meanwhile.
@@ -139,11 +155,13 @@ def _sort_out(connection: Connection, ids: Sequence[int]) -> None:
 
 
 def reopen(connection: Connection, now: float) -> tuple[int, int]:
-    """Queue again what is in doubt, or give it up if that was so before; how many of each."""
+    """Queue again what is in doubt, or give it up if that was so before, with a hop; how many of each."""
     rows = connection.execute(_REOPEN, {"now": now}).all()
     ids = [row.id for row in rows if row.state == LetterState.QUEUED.value]
+    lost = [row for row in rows if row.state != LetterState.QUEUED.value]
+    note(connection, [Hop(now, DeviceKey(row.user, row.device), "failed", _KILLED, letter=row.id) for row in lost])
     _sort_out(connection, ids)
-    return len(ids), len(rows) - len(ids)
+    return len(ids), len(lost)
 
 
 def next_due(connection: Connection, route: str) -> float | None:

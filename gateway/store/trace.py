@@ -43,7 +43,7 @@ class Trace:
 
     def note(self, hops: Sequence[Hop]) -> Deferred[None]:
         """See L{ITrace}."""
-        return self.database.write(_note, hops)
+        return self.database.write(note, hops)
 
     def read(self, user: str, device: str | None, after: int, most: int) -> Deferred[list[Hop]]:
         """See L{ITrace}."""
@@ -61,7 +61,7 @@ class Trace:
         return total
 
 
-def _note(connection: Connection, hops: Sequence[Hop]) -> None:
+def note(connection: Connection, hops: Sequence[Hop]) -> None:
     _NOTE.run(connection, [(o.at, *_who(o), o.kind, storable(o.text), o.folder, o.number, o.letter) for o in hops])
 
 

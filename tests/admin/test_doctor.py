@@ -156,6 +156,14 @@ class DoctorTests(SynchronousTestCase):
         """A number that the operator does not take is named."""
         self.assertBroken("delivery", "RINVDSTADR", refusal="ESME_RINVDSTADR")
 
+    def test_givenUp(self) -> None:
+        """A trigger that was in doubt twice was not refused: it is the connection that is to be looked at."""
+        refusal = "in doubt twice: the connection was lost"
+        self.assertBroken("delivery", "given up, in doubt twice: the connection was lost", refusal=refusal)
+        found = ill(refusal=refusal)
+        assert found is not None
+        self.assertIn("why the connection to the operator broke", found.remedy)
+
     def test_leaseLapsed(self) -> None:
         """A lease that lapsed is named, with since when."""
         self.assertBroken("line", "3 days ago", line={"expires": NOW - 3 * DAY})

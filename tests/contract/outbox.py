@@ -222,7 +222,8 @@ class SettleContract(OutboxCase):
         [taken] = self.take()
         self.assertEqual((taken.doubted, taken.attempts), (True, 2))
         self.settle(Outcome(1, DOUBT, NOW, result="no answer", due=NOW + 20))
-        self.assertEqual(self.letters()[1].state, FAILED)
+        given_up = self.letters()[1]
+        self.assertEqual((given_up.state, given_up.result), (FAILED, "in doubt twice: no answer"))
 
     def test_doubtOfWhatIsKnown(self) -> None:
         """Doubt about a letter that was settled meanwhile changes nothing."""
@@ -240,11 +241,25 @@ class SettleContract(OutboxCase):
         self.assertEqual(self.result(self.outbox.reopen(NOW + 1)), (2, 0))
         self.assertEqual(self.result(self.outbox.reopen(NOW + 1)), (0, 0))
         self.now += 1
-        self.assertEqual([(one.id, one.doubted) for one in self.take()], [(3, False), (1, True), (2, True)])
+        self.assertEqual([(one.id, one.doubted) for one in self.take()], [(1, True), (2, True), (3, False)])
         self.send(2)
         self.again()
         self.assertEqual(self.result(self.outbox.reopen(NOW + 2)), (1, 1))
         self.assertEqual(self.states(), [FAILED, SENT, QUEUED])
+        self.assertRegex(self.letters()[1].result, "^in doubt twice: the gateway was killed")
+        self.assertEqual([self.letters()[id].result for id in (2, 3)], ["", ""])
+        hops = self.result(self.store.trace.read("ann", None, 0, 9))
+        self.assertEqual([(hop.kind, hop.letter, hop.at) for hop in hops], [("failed", 1, NOW + 2)])
+
+    def test_reopenedInPlace(self) -> None:
+        """What is sent again after kill -9 goes first, as it was due first, also if the clock was set back since."""
+        for due, now in ((NOW - 5, NOW), (NOW, NOW - 99)):
+            [id] = self.put(letter(due=due))
+            self.now = NOW
+            self.take()
+            self.again()
+            self.result(self.outbox.reopen(now))
+            self.assertEqual(self.letters()[id].due, min(due, now))
 
     def test_mailReopened(self) -> None:
         """A user's mail is sent again however often the gateway was killed, and that is no doubt of a server's answer."""

@@ -233,7 +233,7 @@ class DoubtTests(PumpCase):
         self.clock.advance(60)
         self.assertEqual(len(self.hand.mails), 2)
         self.assertEqual(self.letter().state, FAILED)
-        self.assertRegex(self.letter().result, "second time")
+        self.assertRegex(self.letter().result, "^in doubt twice: ")
         self.assertEqual(self.letter().message_id, "<1@example.org>")
 
     def test_taken(self) -> None:
@@ -243,6 +243,26 @@ class DoubtTests(PumpCase):
         self.pump.start()
         self.clock.advance(60)
         self.assertEqual(self.states(), [SENT])
+
+    def test_oneInHand(self) -> None:
+        """Of triggers that were in doubt one at a time is taken: if the gateway is killed, no other one is in doubt a
+        second time without having been sent again."""
+        self.put(*[evolve(LETTER, doubted=True)] * 3, *[LETTER] * 3)
+        self.pump.start()
+        hands = []
+        for _ in range(6):
+            hands.append(sum(one.state is LetterState.DOUBT for one in self.outbox.all.values()))
+            self.answer(TAKEN)
+        self.assertEqual((hands, self.states()), ([1, 1, 1, 1, 2, 1], [SENT] * 6))
+
+    def test_doubtfulFirst(self) -> None:
+        """One that was in doubt and comes with others goes before them."""
+        self.put(LETTER)
+        self.pump.start()
+        self.put(LETTER, evolve(LETTER, doubted=True))
+        for _ in range(3):
+            self.answer(TAKEN)
+        self.assertEqual([mail.letter.id for mail in self.hand.mails if mail.letter], [1, 3, 2])
 
 
 class RouteTests(PumpCase):

@@ -641,6 +641,33 @@ class PumpTests(SynchronousTestCase):
         self.pass_time(1)
         self.assertEqual(self.states(ids), {LetterState.SENT})
 
+    def test_carefulAfterABreak(self) -> None:
+        """What was in doubt as a link broke goes first when there is one again, and while it does no more is taken than
+        can be submitted at once: if the gateway is killed then, nothing is in doubt twice that was not sent twice."""
+        self.start(evolve(SETTINGS, window=5), warm=True)
+        self.put(200, 100)
+        self.pass_time(2)
+        self.smsc.holding = True
+        ids = self.put(400, 300)
+        self.pass_time(0.2)
+        self.smsc.links[0].cut()
+        self.smsc.held.clear()
+        self.pass_time(0.2)
+        doubted = [one.id for one in self.letters(ids) if one.doubted]
+        self.assertEqual(doubted, ids[:5])
+        self.smsc.taken.clear()
+        for _ in range(50):
+            self.smsc.release()
+            self.smsc.holding = True
+            self.pass_time(PACE)
+            hand = [one for one in self.letters(ids) if one.state is LetterState.DOUBT]
+            if any(one.doubted for one in hand):
+                self.assertLessEqual(len(hand), 6)
+        self.assertEqual(self.smsc.numbers[:5], [f"49170{n:07}" for n in range(300, 305)])
+        self.smsc.release()
+        self.pass_time(5)
+        self.assertEqual(self.states(ids), {LetterState.SENT})
+
     def test_secondSmsc(self) -> None:
         """When the first SMSC is gone, letters go out by the second one, those in doubt too."""
         self.start(alone=False, warm=True)
