@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from gateway.convert import voice
 from gateway.convert.mime import Part
 from gateway.convert.outline import Outline
 
@@ -48,7 +49,9 @@ def message_class(outline: Outline) -> str:
         return NOTE if "pgp" in root.parameters().get("protocol", "").lower() else SMIME_SIGNED
     if root.type == "multipart/report":
         return _report_class(root)
-    return _meeting_class(outline.calendar) if outline.calendar is not None else NOTE
+    if outline.calendar is not None:
+        return _meeting_class(outline.calendar)
+    return voice.message_class(root) or NOTE
 
 
 def content_class(kind: str) -> str:

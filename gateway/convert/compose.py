@@ -15,6 +15,7 @@ from attrs import field, frozen
 
 from gateway.convert import classes, mime, quoting
 from gateway.convert.body import Body
+from gateway.convert.conversation import CONVERSATION_BYTES, thread_index
 from gateway.convert.fields import (
     BadMessage,
     Field,
@@ -60,11 +61,15 @@ _UNFIT = re.compile(r"[^A-Za-z0-9 ._-]+")
 
 @frozen
 class Original:
-    """The mail that is answered (C{forward}: passed on); C{replace}: the client has put in what it wants of it."""
+    """The mail that is answered (C{forward}: passed on); C{replace}: the client has put in what it wants of it.
+
+    C{received} is when it came, in seconds since the epoch.
+    """
 
     raw: bytes = field(repr=False)
     forward: bool = False
     replace: bool = False
+    received: int = 0
 
 
 @frozen(kw_only=True)
@@ -108,7 +113,7 @@ def composed(raw: bytes, sender: Sender, original: Original | None = None) -> Co
     recipients = listed(message, "to", "cc", "bcc")
     seen = None if original is None else outline(mime.read(original.raw))
     if seen is not None and original is not None:
-        message = _threaded(message, seen.root, original.forward)
+        message = _threaded(message, seen.root, original, sender.now)
         if not original.replace:
             message = _joined(message, original, seen, sender.token)
     message = complete(message, sender)
@@ -158,8 +163,11 @@ def _verb(root: Part, original: Original, recipients: Sequence[str], owns: Owner
     return REPLY_ALL if any(spec in others and not owns(spec) for spec in recipients) else REPLY
 
 
-def _threaded(message: Message, root: Part, forward: bool) -> Message:
-    """The message as one of the same conversation (RFC 5322 3.6.4), unless the client has said so."""
+def _threaded(message: Message, root: Part, original: Original, now: datetime) -> Message:
+    """The message as one of the same conversation (RFC 5322 3.6.4, [MS-ASCON] 2.2.2.4), unless it is said in it."""
+    if not message.value("thread-index"):
+        index = thread_index(root, original.received, original.raw[:CONVERSATION_BYTES], now.timestamp())
+        message = message.having(text_field("Thread-Index", index))
     own = _ID.search(str(root.get("message-id", "")))
     if own is None:
         return message
@@ -169,7 +177,7 @@ def _threaded(message: Message, root: Part, forward: bool) -> Message:
     fields = []
     if not message.value("references"):
         fields.append(text_field("References", " ".join(dict.fromkeys([*before, own[0]]))))
-    if not forward and not message.value("in-reply-to"):
+    if not original.forward and not message.value("in-reply-to"):
         fields.append(text_field("In-Reply-To", own[0]))
     return message.having(*fields) if fields else message
 

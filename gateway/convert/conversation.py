@@ -15,6 +15,11 @@ _PREFIX = re.compile(r"\A(?:(?:re|fwd?|aw|wg|sv|vs|tr|antw|rv|res|enc)(?:\[\d{1,
 _HEADER_BYTES = 22
 _REPLY_BYTES = 5
 _MAX_INDEX = 4096
+
+CONVERSATION_BYTES = 2**16
+"""What is read of a mail that has no name, to tell its conversation."""
+
+_MOST_LEVELS = 100
 _FILETIME_EPOCH = 11644473600
 
 
@@ -42,12 +47,39 @@ def conversation_index(header: Message, received: int) -> bytes:
     Thread-Index has them behind a byte 0x01, and before the replies 16 that name the thread, which ConversationId
     does here. Without it the mail begins a thread with its delivery.
     """
+    index = _index(header)
+    return index[1:6] + index[_HEADER_BYTES:] if index else _ticks(received).to_bytes(8, "big")[1:6]
+
+
+def thread_index(header: Message, received: int, fallback: bytes, now: float) -> str:
+    """Thread-Index for what answers a mail or passes it on ([MS-OXOMSG] 2.2.1.3).
+
+    Behind what the mail has, or what ConversationIndex and ConversationId make of it, stand five bytes more: the time
+    since the thread began, and how manieth mail after the first one it is. A thread that is too long gets no more.
+    """
+    index = _index(header)
+    if not index:
+        index = b"\x01" + conversation_index(header, received) + conversation_id(header, fallback)
+    levels = (len(index) - _HEADER_BYTES) // _REPLY_BYTES
+    if levels < _MOST_LEVELS:
+        passed = max(_ticks(now) - int.from_bytes(index[:6] + b"\0\0", "big"), 0)
+        # In 31 bits: up to 1.7 years in steps of 26 ms, which the bit before them is 0 for, else in steps of 0.8 s.
+        time = passed >> 18 if passed < 2**49 else 2**31 | (passed >> 23) % 2**31
+        index += time.to_bytes(4, "big") + bytes([(levels + 1) % 16])
+    return base64.b64encode(index).decode("ascii")
+
+
+def _ticks(moment: float) -> int:
+    """A time in seconds since the epoch, as it is counted there."""
+    return (int(moment) + _FILETIME_EPOCH) * 10_000_000
+
+
+def _index(header: Message) -> bytes:
+    """What Thread-Index says, or nothing."""
     given = header.get("thread-index", "")
     index = _decoded(given) if len(given) <= _MAX_INDEX else b""
-    if len(index) >= _HEADER_BYTES and (len(index) - _HEADER_BYTES) % _REPLY_BYTES == 0:
-        return index[1:6] + index[_HEADER_BYTES:]
-    ticks = (received + _FILETIME_EPOCH) * 10_000_000
-    return ticks.to_bytes(8, "big")[1:6]
+    fits = len(index) >= _HEADER_BYTES and (len(index) - _HEADER_BYTES) % _REPLY_BYTES == 0
+    return index if fits else b""
 
 
 def _decoded(given: str) -> bytes:

@@ -93,9 +93,8 @@ def amendment(
     properties that only the server sets, and for a change of a draft's content, which is not kept; elements that are
     no property of a mail are passed over.
     """
-    for name in _OF_THE_SERVER:
-        if application_data.child(f"Email2:{name}") is not None:
-            raise ConversionError(f"{name} cannot be changed")
+    if of_the_server(application_data):
+        raise ConversionError("a property that only the server sets")
     if DRAFT in state and any(application_data.child(tag) is not None for tag in DRAFT_CONTENT):
         raise ConversionError("the content of a draft cannot be changed")
     add, remove = _letters(application_data)
@@ -110,6 +109,11 @@ def amendment(
     if categories is not None:
         _keep(kept, "categories", category_names(categories))
     return add, remove, kept if kept != extra else None
+
+
+def of_the_server(application_data: Element) -> bool:
+    """Whether a Change names what only the server sets ([MS-ASEMAIL] 2.2.2.17, 2.2.2.60, 2.2.2.69, 2.2.2.83)."""
+    return any(application_data.child(f"Email2:{name}") is not None for name in _OF_THE_SERVER)
 
 
 def _letters(application_data: Element) -> tuple[str, str]:

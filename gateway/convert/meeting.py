@@ -11,11 +11,13 @@ import struct
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
 from gateway.convert.charset import clean
 from gateway.convert.headers import Address
 from gateway.convert.ical import Component, calendar
+from gateway.convert.mime import read
+from gateway.convert.outline import Outline, Text
 from gateway.convert.recurring import WEEKLY, Recurrence, recurrence
 from gateway.convert.zones import UNIVERSAL, Zone, zone_of
 from gateway.element import Element
@@ -87,6 +89,19 @@ def meeting(text: str, *, cancelled: bool = False) -> Meeting | None:
     main = next((event for event in events if not event.all("RECURRENCE-ID")), events[0] if events else None)
     event = None if main is None else _event(main, found)
     return None if event is None else Meeting(event, cancelled)
+
+
+def described(seen: Outline) -> Outline:
+    """The mail; one that is a calendar alone has its DESCRIPTION as its text ([MS-OXCICAL] 2.1.3.1.1.20.11)."""
+    if seen.text or seen.calendar is None:
+        return seen
+    found = calendar(seen.calendar.decoded[0])
+    events = () if found is None else found.of("VEVENT")
+    text = next((description for event in events if (description := event.text("DESCRIPTION"))), "")
+    if not text:
+        return seen
+    part = read(b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + text.encode("utf-8", "replace"))
+    return evolve(seen, text=Text((part,), (part,)))
 
 
 def _event(component: Component, found: Component) -> _Event | None:

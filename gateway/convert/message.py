@@ -11,13 +11,13 @@ from typing import Any
 from attrs import field, frozen
 from twisted.logger import Logger
 
-from gateway.convert import attachments, body, classes, conversation, marks, mime
+from gateway.convert import attachments, body, classes, conversation, marks, mime, voice
 from gateway.convert.attachments import attachment
 from gateway.convert.body import Body
 from gateway.convert.flags import ConversionError, flag_element
 from gateway.convert.headers import Address, addresses, words
 from gateway.convert.marks import amendment
-from gateway.convert.meeting import Meeting, meeting
+from gateway.convert.meeting import Meeting, described, meeting
 from gateway.convert.mime import Part
 from gateway.convert.outline import Outline, Text, outline
 from gateway.convert.times import clamped, date_time
@@ -56,7 +56,7 @@ def properties(mail: Mail, version: int, options: SyncOptions, *, whole: bool = 
     C{version} is the protocol version times ten (C{25}, C{141}).
     """
     try:
-        return list(_properties(mail, outline(mime.read(mail.raw)), version, options, whole))
+        return list(_properties(mail, described(outline(mime.read(mail.raw))), version, options, whole))
     except Exception:
         _log.failure("Mail {item} could not be read and goes out as plain text", item=mail.server_id)
     root = mime.unread(mail.raw)
@@ -77,9 +77,7 @@ def _properties(mail: Mail, seen: Outline, version: int, options: SyncOptions, w
     text = Body(mail.raw, seen, classes.is_smime(kind))
     yield from _envelope(mail, seen)
     yield marks.read_element(mail.state)
-    listed = attachments.elements(seen.attachments, mail.server_id, version)
-    if listed is not None:
-        yield listed
+    yield from _attachments(mail, seen, kind, version)
     yield from body.elements(text, version, options, whole)
     yield Element("Email:MessageClass", kind)
     if invitation is not None:
@@ -91,10 +89,19 @@ def _properties(mail: Mail, seen: Outline, version: int, options: SyncOptions, w
         yield Element("AirSyncBase:NativeBodyType", text.native)
     if version >= 140:
         yield from _conversation(mail, seen)
+        yield from voice.caller(seen.root) if voice.message_class(seen.root) == kind else ()
     if version >= 141 and options.part is not None:
         yield body.part_element(text, options.part, whole)
     if version >= 160:
         yield from _draft(mail, seen)
+
+
+def _attachments(mail: Mail, seen: Outline, kind: str, version: int) -> Iterator[Element]:
+    listed = attachments.elements(seen.attachments, mail.server_id, version)
+    if listed is not None:
+        if version >= 140 and voice.message_class(seen.root) == kind:
+            voice.mark(listed, seen, mail.server_id)
+        yield listed
 
 
 def _kind(seen: Outline) -> tuple[str, Meeting | None]:
@@ -125,7 +132,9 @@ def _envelope(mail: Mail, seen: Outline) -> Iterator[Element]:
 def _conversation(mail: Mail, seen: Outline) -> Iterator[Element]:
     """The properties that protocol 14.0 brought."""
     root = seen.root
-    yield Element("Email2:ConversationId", conversation.conversation_id(root, mail.raw[: 2**16]))
+    yield Element(
+        "Email2:ConversationId", conversation.conversation_id(root, mail.raw[: conversation.CONVERSATION_BYTES])
+    )
     yield Element("Email2:ConversationIndex", conversation.conversation_index(root, clamped(mail.received)))
     yield marks.categories_element(mail.extra)
     yield from marks.verb_elements(mail.state, mail.extra)
@@ -144,10 +153,11 @@ def _blind(seen: Outline) -> bool:
 
 
 def _draft(mail: Mail, seen: Outline) -> Iterator[Element]:
-    """The properties that protocol 16.0 brought; they are those of a draft."""
-    if marks.DRAFT in mail.state:
+    """The properties that protocol 16.0 brought: whether it is a draft, and what only a draft has."""
+    draft = marks.DRAFT in mail.state
+    if draft:
         yield from _filled("Email2:Bcc", listed(_addresses(seen.root, "bcc")))
-        yield Element("Email2:IsDraft", 1)
+    yield Element("Email2:IsDraft", int(draft))
 
 
 def _addresses(root: Part, name: str) -> list[Address]:

@@ -8,7 +8,7 @@ from twisted.logger import Logger
 
 from gateway.convert import html, mime
 from gateway.convert.charset import clean, decoded
-from gateway.convert.conversation import conversation_id
+from gateway.convert.conversation import CONVERSATION_BYTES, conversation_id
 from gateway.convert.headers import addresses, words
 from gateway.convert.message import listed
 from gateway.convert.mime import Part
@@ -48,7 +48,7 @@ def _document(raw: bytes, item: Item) -> Document:
         sender=_listed(root, "from", "sender"),
         recipients=_listed(root, "to", "cc", "bcc"),
         text="\n".join((*_texts(seen.text.plain[:_MAX_PARTS]), *names)),
-        conversation=conversation_id(root, raw[: 2**16]),
+        conversation=conversation_id(root, raw[:CONVERSATION_BYTES]),
     )
 
 

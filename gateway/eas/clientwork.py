@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from gateway.convert.marks import of_the_server
 from gateway.convert.message import ConversionError, amendment
 from gateway.eas.collection import Command, Verb, item_id, server_id
 from gateway.eas.drafts import Prepared
@@ -91,7 +92,8 @@ def _refusal(command: Command, folder: Folder) -> int | None:
     if command.verb is Verb.ADD:
         return CONVERSION
     if item_id(command.id, folder.id) is None:
-        return NOT_FOUND
+        # What must not be changed is told first, as it is of mails that there are.
+        return CONVERSION if command.data is not None and of_the_server(command.data) else NOT_FOUND
     if command.instance or (command.verb is Verb.CHANGE and command.data is None):
         return CONVERSION
     return None

@@ -176,7 +176,7 @@ class Sending:
     async def _composed(self, user: str, wanted: Wanted, original: tuple[Item, bytes] | None) -> Composed:
         """What is to be sent."""
         sender = self.sender(user, secrets.token_hex(12))
-        seen = None if original is None else Original(original[1], wanted.forward, wanted.replace)
+        seen = None if original is None else Original(original[1], wanted.forward, wanted.replace, original[0].received)
         try:
             mail: Composed = await self.worked(partial(composed, wanted.mime, sender, seen))
         except BadMessage as error:

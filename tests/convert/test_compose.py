@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -57,8 +58,8 @@ def read(octets: bytes) -> EmailMessage:
     return found
 
 
-def made(raw: bytes, original: bytes | None = None, **more: bool) -> Composed:
-    return composed(raw, SENDER, None if original is None else Original(original, **more))
+def made(raw: bytes, original: bytes | None = None, **more: int) -> Composed:
+    return composed(raw, SENDER, None if original is None else Original(original, **more))  # type: ignore[arg-type]
 
 
 def sent(raw: bytes, original: bytes | None = None, **more: bool) -> EmailMessage:
@@ -231,6 +232,17 @@ class ReplyTests(SynchronousTestCase):
         self.assertEqual((sent(own, PLAIN)["In-Reply-To"], sent(own, PLAIN)["References"]), ("<7@x>", "<7@x>"))
         nameless = text("From: bob@example.org", "Hi.")
         self.assertEqual((sent(NEW, nameless)["In-Reply-To"], sent(NEW, nameless)["References"]), (None, None))
+
+    def test_index(self) -> None:
+        """Thread-Index is that of the original and five bytes more, unless the client has one ([MS-ASCON] 2.2.2.4)."""
+        for forward in (False, True):
+            first = made(NEW, PLAIN, forward=forward, received=1714550000)
+            again = made(NEW, first.message, forward=forward)
+            found = [base64.b64decode(str(read(mail.message)["Thread-Index"])) for mail in (first, again)]
+            self.assertEqual([len(index) for index in found], [27, 32])
+            self.assertEqual(found[1][:27], found[0])
+        self.assertEqual(sent(b"Thread-Index: QQ==\r\n" + NEW, PLAIN)["Thread-Index"], "QQ==")
+        self.assertIsNone(sent(NEW)["Thread-Index"])
 
     def test_longThread(self) -> None:
         """Of a long conversation the first name and the last ones are kept."""

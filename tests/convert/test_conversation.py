@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+from email import message_from_string
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from gateway.convert.conversation import thread_index
 from tests.convert.samples import made, text
 
 FIRST = "Message-ID: <first@example.org>"
@@ -28,6 +30,50 @@ def index(headers: str, received: int = 1714550400) -> bytes:
 def topic(headers: str) -> str | None:
     """The ThreadTopic of a mail."""
     return made(text(headers)).text_of("Email:ThreadTopic")
+
+
+def answered(header: str = "", *, passed: int = 0, received: int = 1714550400) -> bytes:
+    """Thread-Index of what answers a mail so many seconds after it came."""
+    message = message_from_string(f"{header}\n\n")
+    return base64.b64decode(thread_index(message, received, b"", received + passed))
+
+
+class ThreadIndexTests(SynchronousTestCase):
+    """Thread-Index of answers ([MS-OXOMSG] 2.2.1.3)."""
+
+    def test_begins(self) -> None:
+        """The head is made of when the original came and of its conversation, as the original is shown itself."""
+        found = answered(FIRST)
+        self.assertEqual(found[:1] + index(FIRST) + conversation(FIRST), b"\x01" + found[1:22])
+        self.assertEqual(len(found), 27)
+
+    def test_goesOn(self) -> None:
+        """What the original has stays, and five bytes come behind it for each answer; each counts one more."""
+        found = answered(FIRST)
+        for level in range(2, 20):
+            longer = answered(f"Thread-Index: {base64.b64encode(found).decode()}", passed=level)
+            self.assertEqual((longer[:-5], longer[-1]), (found, level % 16))
+            found = longer
+
+    def test_time(self) -> None:
+        """The time since the beginning: in steps of 2**18 ticks of 100 ns, after 1.7 years of 2**23; never before it."""
+        for passed, step, late in ((-5, 18, 0), (0, 18, 0), (3600, 18, 0), (86400 * 600, 18, 0), (86400 * 700, 23, 1)):
+            word = int.from_bytes(answered(FIRST, passed=passed)[22:26], "big")
+            self.assertEqual(word >> 31, late, passed)
+            # The head leaves out the last two bytes of the time.
+            self.assertLess(abs((word % 2**31 << step) / 1e7 - max(passed, 0)), 1)
+
+    def test_bounded(self) -> None:
+        """A thread that is too long gets no more, and still fits into a line."""
+        long = bytes([1]) + bytes(21) + bytes(5) * 100
+        header = f"Thread-Index: {base64.b64encode(long).decode()}"
+        self.assertEqual(answered(header), long)
+        self.assertLess(len(header), 998)
+
+    def test_broken(self) -> None:
+        """One that cannot be is as none."""
+        for broken in ("QQ==", "!", base64.b64encode(b"\x01" + bytes(22)).decode(), "A" * 5000):
+            self.assertEqual(answered(f"{FIRST}\nThread-Index: {broken}"), answered(FIRST))
 
 
 class ConversationIdTests(SynchronousTestCase):

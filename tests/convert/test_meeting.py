@@ -52,6 +52,34 @@ def told(raw: bytes, version: int = 161) -> dict[str, str]:
     return shown(request(raw, version))
 
 
+class TextTests(SynchronousTestCase):
+    """The text of a mail that is a calendar."""
+
+    def shown(self, content: bytes, headers: str = "Content-Type: text/calendar; charset=utf-8; method=REQUEST") -> str:
+        """Data of the Body."""
+        body = made(text(headers, content)).child("AirSyncBase:Body")
+        assert body is not None
+        return body.text_of("AirSyncBase:Data") or ""
+
+    def event(self, *more: str) -> bytes:
+        lines = ("BEGIN:VCALENDAR", "METHOD:REQUEST", "BEGIN:VEVENT", "UID:a", "DTSTART:20240501T080000Z", *more)
+        return "\r\n".join([*lines, "END:VEVENT", "END:VCALENDAR", ""]).encode()
+
+    def test_description(self) -> None:
+        """Of a mail that is a calendar alone it is its DESCRIPTION, with its lines; without one there is none."""
+        self.assertEqual(
+            self.shown(self.event("DESCRIPTION:Bring c\u00e4ke\\, please.\\nBye")), "Bring c\u00e4ke, please.\r\nBye"
+        )
+        self.assertEqual(self.shown(self.event()), "")
+        self.assertEqual(self.shown(b"no calendar"), "")
+
+    def test_besideText(self) -> None:
+        """Of a mail that has a text it is that."""
+        raw = multipart("alternative", part("text/plain", "Come."), part("text/calendar", self.event("DESCRIPTION:Do")))
+        body = made(raw).child("AirSyncBase:Body")
+        self.assertEqual(body and body.text_of("AirSyncBase:Data"), "Come.")
+
+
 class MeetingRequestTests(SynchronousTestCase):
     def test_everything(self) -> None:
         """Version by version, the children in the order of the specification, and no others."""

@@ -154,10 +154,12 @@ class EnvelopeTests(SynchronousTestCase):
             self.assertNotIn("ReceivedAsBcc", shown(made(text(headers))))
 
     def test_draft(self) -> None:
-        """Bcc and IsDraft belong to drafts."""
-        self.assertEqual(shown(made(FULL, 160, state="D"))["Bcc"], '"Me@example.org" <Me@example.org>')
-        self.assertNotIn("Bcc", shown(made(FULL, 160)))
-        self.assertNotIn("IsDraft", shown(made(FULL, 160)))
+        """Bcc belongs to drafts; IsDraft says of each mail whether it is one."""
+        draft, other = shown(made(FULL, 160, state="D")), shown(made(FULL, 160))
+        self.assertEqual((draft["Bcc"], draft["IsDraft"]), ('"Me@example.org" <Me@example.org>', "1"))
+        self.assertNotIn("Bcc", other)
+        self.assertEqual(other["IsDraft"], "0")
+        self.assertNotIn("IsDraft", shown(made(FULL, 141, state="D")))
 
     def test_marks(self) -> None:
         """Read and Flag come from the Maildir letters."""

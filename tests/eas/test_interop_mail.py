@@ -42,6 +42,19 @@ MEETING = (
     "BEGIN:VEVENT\r\nUID:abc\r\nDTSTART:20240601T080000Z\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
 )
 
+VOICE = (
+    "From: a@example.org\r\nTo: ann@example.org\r\nSubject: Voice\r\nContent-Class: voice\r\n"
+    "X-CallingTelephoneNumber: 7125550123\r\nX-VoiceMessageDuration: 2\r\nX-AttachmentOrder: a.mp3;b.mp3\r\n"
+    'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="-b-"\r\n\r\n'
+    "---b-\r\nContent-Type: text/plain\r\n\r\nWords.\r\n"
+    + "".join(
+        f'---b-\r\nContent-Type: audio/mp3\r\nContent-Disposition: attachment; filename="{name}.mp3"\r\n'
+        "Content-Transfer-Encoding: base64\r\n\r\nMQ==\r\n"
+        for name in "ab"
+    )
+    + "---b---\r\n"
+)
+
 
 def preference(kind: int, *more: Element, part: bool = False) -> Element:
     """A BodyPreference or BodyPartPreference for a type."""
@@ -180,6 +193,26 @@ class AttachmentTests(InteropCase):
         self.each(VERSIONS, check, EMBEDDED)
 
 
+class VoiceTests(InteropCase):
+    """Voice mails ([MS-ASEMAIL] S02)."""
+
+    def test_recordings(self) -> None:
+        """The newest recording is number 1 and has a duration, the others have a number; the caller is told (TC01)."""
+
+        def check(phone: Client, inbox: int) -> None:
+            mail = only(phone.begin(inbox))
+            listed = mail.child("AirSyncBase:Attachments")
+            assert listed is not None
+            old = phone.version == "12.1"
+            orders = [attachment.text_of("Email2:UmAttOrder") for attachment in listed]
+            lengths = [attachment.text_of("Email2:UmAttDuration") for attachment in listed]
+            self.assertEqual((orders, lengths), ([None] * 2, [None] * 2) if old else (["2", "1"], [None, "2"]))
+            self.assertEqual(mail.text_of("Email2:UmCallerID"), None if old else "7125550123")
+            self.assertRegex(mail.text_of("Email:MessageClass") or "", r"^IPM\.Note\.Microsoft\.Voicemail")
+
+        self.each(VERSIONS, check, VOICE)
+
+
 class PropertyTests(InteropCase):
     """The properties of a mail ([MS-ASEMAIL] 2.2.2)."""
 
@@ -246,6 +279,24 @@ class PropertyTests(InteropCase):
             self.assertEqual({"Sender", "ReceivedAsBcc"} & set(found), set())
 
         self.each(SINCE_14, check, f"Sender: bob@example.org\r\n{PLAIN}")
+
+    def test_isDraft(self) -> None:
+        """From 16.0 on a mail says that it is no draft (2.2.2.42, S01 TC27)."""
+
+        def check(phone: Client, inbox: int) -> None:
+            expected = "0" if phone.version == "16.1" else None
+            self.assertEqual(only(phone.begin(inbox)).text_of("Email2:IsDraft"), expected)
+
+        self.each(VERSIONS, check, PLAIN)
+
+    def test_meetingText(self) -> None:
+        """An invitation without any other text brings what its calendar says."""
+
+        def check(phone: Client, inbox: int) -> None:
+            body = only(phone.begin(inbox, options(preference(1)))).child("AirSyncBase:Body")
+            self.assertEqual(body and body.text_of("AirSyncBase:Data"), "Room 1\r\nat eight")
+
+        self.each(VERSIONS, check, MEETING.replace("UID:abc", "UID:abc\r\nDESCRIPTION:Room 1\\nat eight"))
 
     def test_meeting(self) -> None:
         """An invitation has a class of its own (2.2.2.49)."""

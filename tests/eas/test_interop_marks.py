@@ -150,13 +150,16 @@ class ChangeTests(MarksCase):
         self.each(VERSIONS, check, HELLO)
 
     def test_ofTheServer(self) -> None:
-        """What only the server sets is Status 6 (2.2.2.17, 2.2.2.60, 2.2.2.69, 2.2.2.83, 2.2.2.84)."""
+        """What only the server sets is Status 6 (2.2.2.17, 2.2.2.60, 2.2.2.69, 2.2.2.83, 2.2.2.84), whatever mail is
+        meant (S02 TC02 and 03)."""
 
         def check(phone: Client, inbox: int) -> None:
             self.begin(phone, inbox)
-            for name in ("Sender", "ReceivedAsBcc", "UmCallerID", "UmUserNotes"):
-                self.assertRefused(phone, inbox, Element(f"Email2:{name}", "1"))
-            self.assertRefused(phone, inbox, Element("Email2:ConversationId", b"x" * 16))
+            for server_id in (self.server_id, str(inbox)):
+                self.server_id = server_id
+                for name in ("Sender", "ReceivedAsBcc", "UmCallerID", "UmUserNotes"):
+                    self.assertRefused(phone, inbox, Element(f"Email2:{name}", "1"))
+                self.assertRefused(phone, inbox, Element("Email2:ConversationId", b"x" * 16))
 
         self.each(SINCE_14, check, HELLO)
 

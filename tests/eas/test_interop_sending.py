@@ -186,6 +186,31 @@ class SmartTests(SendingCase):
 
         self.each_sending(SINCE_14, check)
 
+    def test_conversation(self) -> None:
+        """An answer has the ConversationId of the original, and a ConversationIndex of five bytes more; so has what is
+        passed on of the answer ([MS-ASCON] S01 TC05, [MS-ASEMAIL] S01 TC15 and 16)."""
+
+        def check(phone: Client, inbox: int, item: str) -> None:
+            before = self.conversation(phone.begin(inbox))
+            for number, command in enumerate(("SmartReply", "SmartForward")):
+                letter = self.smart(phone, inbox, item, command, compose("ReplaceMime"))
+                phone.world.arrive(inbox, f"answer{number}", letter.content.decode("latin-1"))
+                answer = phone.sync(inbox)
+                [add] = server_commands(answer)
+                item = add.text_of("AirSync:ServerId") or ""
+                found = self.conversation(answer)
+                self.assertEqual((found[0], found[1][:-5]), before)
+                before = found
+
+        self.each_sending(SINCE_14, check)
+
+    def conversation(self, answer: Element | None) -> tuple[bytes, bytes]:
+        """ConversationId and ConversationIndex of the only mail that is new."""
+        found = [only(answer).child(f"Email2:Conversation{name}") for name in ("Id", "Index")]
+        one, other = (element.value for element in found if element is not None)
+        assert isinstance(one, bytes) and isinstance(other, bytes)
+        return one, other
+
     def test_told(self) -> None:
         """Devices of versions that know no verbs are not told of them."""
 
