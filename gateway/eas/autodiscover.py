@@ -89,8 +89,8 @@ class Autodiscover:
         try:
             entry.user = user = await self._user(header, address)
             try:
-                found = self._asked(method, content, user)
-                document = _no_user() if found is None else self._settings(found, user, header)
+                found, own = self._asked(method, content, user)
+                document = self._settings(found, user, header) if own else _no_user(found)
             except _Invalid as wrong:
                 entry.fields = {"St": wrong.code, "E": str(wrong)}
                 document = self._framework_error(wrong)
@@ -114,17 +114,17 @@ class Autodiscover:
             raise UnauthorizedLogin("no credentials")
         return await self.dispatcher.authenticator.check(basic.user, basic.password, address)
 
-    def _asked(self, method: bytes, content: bytes, user: str) -> str | None:
-        """The address that is asked about; C{None} if it is not the user's.
+    def _asked(self, method: bytes, content: bytes, user: str) -> tuple[str, bool]:
+        """The address that is asked about, and whether it is the user's.
 
         There are phones that post nothing at all: they ask about who they are.
 
         @raise _Invalid: this cannot be answered.
         """
         if method == b"POST" and not content.strip():
-            return self.primary(user)
+            return self.primary(user), True
         address = _address(content)
-        return address if self.resolve(address) == user else None
+        return address, self.resolve(address) == user
 
     def _settings(self, address: str, user: str, header: Header) -> bytes:
         url = self.url(header(b"Host"), ENDPOINT)
@@ -132,9 +132,7 @@ class Autodiscover:
         server = (("Type", "MobileSync"), ("Url", url), ("Name", url))
         root, response = _frame(RESPONSE)
         _text(response, "Culture", "en:us")
-        about = _child(response, "User")
-        _text(about, "DisplayName", person.name if person is not None else user)
-        _text(about, "EMailAddress", address)
+        _about(response, address, person.name if person is not None else user)
         settings = _child(_child(response, "Action"), "Settings")
         found = _child(settings, "Server")
         for name, value in server:
@@ -252,10 +250,19 @@ def _written(root: etree._Element) -> bytes:
     return bytes(etree.tostring(root, xml_declaration=True, encoding="utf-8"))
 
 
-def _no_user() -> bytes:
+def _about(response: etree._Element, address: str, name: str | None = None) -> None:
+    """The User, which stands in every answer of the schema."""
+    about = _child(response, "User")
+    if name is not None:
+        _text(about, "DisplayName", name)
+    _text(about, "EMailAddress", address)
+
+
+def _no_user(address: str) -> bytes:
     """The address is not one of who asks ([MS-ASCMD] 2.2.3.177.1): whether it is anybody's is not said."""
     root, response = _frame(RESPONSE)
     _text(response, "Culture", "en:us")
+    _about(response, address)
     error = _child(_child(response, "Action"), "Error")
     _text(error, "Status", "2")
     _text(error, "Message", "The address is not one of this account")
