@@ -95,7 +95,7 @@ def numbers(text: str) -> set[int]:
 def table(title: str, which: int = 0) -> list[list[str]]:
     """The rows of a table of the page, by the heading that it stands under."""
     section = PAGE.read_text("utf-8").partition(f"\n## {title}\n")[2].partition("\n## ")[0]
-    tables = [part for part in re.split(r"\n\n", section) if part.startswith("|")]
+    tables = [part for part in section.strip().split("\n\n") if part.startswith("|")]
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in tables[which].splitlines()[2:]]
 
 
