@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable
 from attrs import evolve
 
 from gateway.core.autd import Parameters
+from gateway.core.retrying import backoff
 from gateway.eas.call import Answer
-from gateway.eas.parked import RETRY_FIRST, RETRY_LAST, Held, Over, Parking, Why
+from gateway.eas.parked import Held, Over, Parking, Why
 from gateway.eas.syncanswer import NO_FOLDER, RETRY, whole
 from gateway.eas.syncbody import Asked
 from gateway.model import DeviceKey, Ending
@@ -84,9 +85,7 @@ def discard(answer: Answer) -> None:
 
 def _pause(fruitless: int) -> float:
     """A ledger that tells of news and then has none must not be asked all the time."""
-    return (
-        0.0 if fruitless <= FRUITLESS_FREE else min(RETRY_LAST, RETRY_FIRST * 2.0 ** (fruitless - FRUITLESS_FREE - 1))
-    )
+    return 0.0 if fruitless <= FRUITLESS_FREE else backoff(fruitless - FRUITLESS_FREE)
 
 
 def _ended(held: Held, over: Over) -> Answer:

@@ -140,8 +140,7 @@ class MailRoot:
         except OSError:
             return None
         age = self.now() - max(new.st_mtime, cur.st_mtime)
-        note = f"{new.st_ino}.{new.st_mtime_ns} {cur.st_ino}.{cur.st_mtime_ns}"
-        return Stamp(note, age >= SETTLED, (new.st_ino, cur.st_ino))
+        return Stamp(f"{_times(new)} {_times(cur)}", age >= SETTLED, (new.st_ino, cur.st_ino))
 
     def compare(self, user: str, path: str, known: Mapping[str, str]) -> Difference | None:
         """List a folder and say how it differs from the names and states that are known; C{None} if it is not there,
@@ -190,6 +189,11 @@ class MailRoot:
         if not stat.S_ISREG(status.st_mode):
             return None
         return Found(base, state_of(name), received(base, status.st_mtime, self.now()))
+
+
+def _times(status: os.stat_result) -> str:
+    # What puts a backup back sets the time of modification to that of then, though other mails may be there now.
+    return f"{status.st_ino}.{status.st_mtime_ns}.{status.st_ctime_ns}"
 
 
 @contextmanager

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 import sqlite3
+import subprocess
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.element import Element
 from tests.functional.phones import Phone, Reply, delete_command, read_command, subject, sync_body
-from tests.functional.running import Running, played
+from tests.functional.running import PATIENCE, Running, eventually, played
 from tests.functional.test_folders import make, move_body
 
 POLICY = {'provisioning.policies."strict"': {"DevicePasswordEnabled": "true"}}
@@ -303,6 +306,32 @@ class ServerTests(LossCase):
 
     def warned(self) -> bool:
         return "the database knows less than it did" in self.gateway.log
+
+    @played
+    async def test_mailRestored(self) -> None:
+        """A Maildir that is put back as it was earlier, with the times of then, while the gateway is stopped or while it
+        runs: mails that were removed since come back once, those that came since stay where they are not overwritten,
+        and go with a mailbox that is replaced; the marks are those of then."""
+        phone = await self.phone(*names(1, 2, 3))
+        backup = self.gateway.folder / "backup"
+        await self.stopped()
+        subprocess.run(["cp", "--archive", self.gateway.inbox("ann"), backup], check=True)
+        await self.again(phone)
+        await phone.sync(delete_command(phone.id_of("m1")), read_command(phone.id_of("m2")))
+        del phone.items[phone.id_of("m1")]
+        await self.mail("m4")
+        await self.assertHolds([phone], *names(2, 3, 4))
+        await self.stopped()
+        subprocess.run(["cp", "--archive", f"{backup}/.", self.gateway.inbox("ann")], check=True)
+        await self.again(phone)
+        await self.assertHolds([phone], *names(1, 2, 3, 4))
+        shutil.rmtree(self.gateway.inbox("ann"))
+        backup.rename(self.gateway.inbox("ann"))
+        await eventually(lambda: len(self.files(self.gateway.inbox("ann"))) == 3, "the mailbox to be replaced")
+        deadline = time.monotonic() + PATIENCE
+        while phone.subjects != names(1, 2, 3) and time.monotonic() < deadline:
+            await phone.catch_up()
+        await self.assertHolds([phone], *names(1, 2, 3))
 
     @played
     async def test_olderCopyNoted(self) -> None:

@@ -204,6 +204,15 @@ class StampTests(DiskTests):
         self.assertEqual(len(set(notes)), 3)
         self.assertEqual(self.stamp().note, notes[-1])
 
+    def test_setBack(self) -> None:
+        """A change gives another note, though the time of the directory is set to what it was before."""
+        inbox = self.boxes.folder()
+        os.utime(inbox / "new", (1_700_000_000, 1_700_000_000))
+        before = self.stamp().note
+        self.boxes.write("new/1.h")
+        os.utime(inbox / "new", (1_700_000_000, 1_700_000_000))
+        self.assertNotEqual(self.stamp().note, before)
+
     def test_settled(self) -> None:
         """A folder that changed less than two seconds ago may change again without a sign of it."""
         inbox = self.boxes.folder()
