@@ -205,6 +205,13 @@ class SmsOutTests(SynchronousTestCase):
             self.made(configured(one=operator)).start()
             self.assertEqual(self.dialled(), [3550])
 
+    def test_ipv6(self) -> None:
+        """Trap: the blocking client of smpplib knows IPv4 alone. Here an SMSC may have an address of IPv6."""
+        found = contacts(configured(one=evolve(SMSC, smpp=("tcp:\\:\\:1:2775", "tls:\\:\\:1:3550"))))
+        plain, secured = (repr(place) for _, place in found["smpp:one"].endpoints(self.reactor))
+        self.assertIn("[::1]:2775", plain)
+        self.assertIn("[::1]:3550", secured)
+
     def test_render(self) -> None:
         """A letter is rendered by what is configured when it goes: its own format, the operator's, the common one."""
         out = self.made(configured(one=SMSC))
