@@ -213,7 +213,7 @@ class XMLTests(AutodiscoverCase):
         self.assertEqual(texts(answer, FRAME)["ErrorCode"], "600")
 
     def test_redirect(self) -> None:
-        """A GET without TLS is sent to where there is some, without a question; so are those whose proxy says so."""
+        """302: a GET without TLS is sent to where there is some, without a question; so are those whose proxy says so."""
         where = "https://push.example.org/autodiscover/autodiscover.xml"
         for secure, fields in ((False, {}), (True, {"X-Forwarded-Proto": "http"}), (False, {"Authorization": basic()})):
             answer = self.ask(f"GET {XML}", b"", fields, secure=secure)

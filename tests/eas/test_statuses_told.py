@@ -81,6 +81,9 @@ _NUMBERS = re.compile(r"(\d+) to (\d+)|(\d+)")
 #: Numbers after the word Status, or before a colon at the beginning of a docstring or of a part of it.
 _LISTED = r"\d+(?!\.?\d)(?:(?:, | and | or | to )\d+(?!\.?\d))*"
 _STATED = re.compile(rf"\bStatus ({_LISTED})|(?:^|; )({_LISTED}):")
+_HTTP = re.compile(r"(?<![\d.])[2-5]\d\d(?![\d]|\.\d)")
+#: HTTP statuses that stand for no common Status, or not only for one.
+BY_THE_LANE = {200, 302, 400, 401, 403, 404, 405, 408, 413, 449, 500, 501, 503, 505}
 _COMMON = re.compile(r"(?<![\d.])1[0-8]\d(?![\d]|\.\d)")
 
 
@@ -195,6 +198,21 @@ class CommonTests(SynchronousTestCase):
         named &= STATUSES.keys()
         self.assertEqual(named - self.said(), set())
         self.assertEqual(self.said() - named, set())
+
+
+class HTTPTests(SynchronousTestCase):
+    def test_complete(self) -> None:
+        """The page has a row for each HTTP status that a common Status becomes for older clients, and that the lane
+        says by itself, and for no other."""
+        common = set().union(*(numbers(row[0]) for row in table("Common statuses")))
+        told = set().union(*(numbers(row[0]) for row in table("HTTP statuses")))
+        self.assertEqual(told, {STATUSES[status].http for status in common} | BY_THE_LANE)
+
+    def test_tested(self) -> None:
+        """Each has a test whose docstring states it."""
+        stated = {int(number) for text in docstrings("test_") for number in _HTTP.findall(text)}
+        told = set().union(*(numbers(row[0]) for row in table("HTTP statuses")))
+        self.assertEqual(sorted(told - stated), [])
 
 
 class UnsupportedTests(SynchronousTestCase):

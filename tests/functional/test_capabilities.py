@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from pathlib import Path
 
 from twisted.internet import reactor
@@ -13,7 +14,7 @@ import gateway
 from gateway.config import load
 from gateway.eas import wbxml
 from gateway.eas.call import Answer, Call, Command, Version
-from gateway.eas.commands import COMMANDS, root_of
+from gateway.eas.commands import COMMANDS, NAMES, root_of
 from gateway.element import Element
 from gateway.service.assembly import assemble
 from tests.functional.running import PASSWORD, Running
@@ -76,9 +77,9 @@ class CapabilityTests(TestCase):
 
         return called
 
-    async def send(self, line: str, body: bytes = b"", **fields: str | None) -> HTTPAnswer:
+    async def send(self, line: str, body: bytes = b"", kind: str | None = None, **fields: str | None) -> HTTPAnswer:
         """Send a request on a connection of its own; its answer."""
-        headers = {name.replace("_", "-"): value for name, value in fields.items()}
+        headers = {"Content-Type": kind, **{name.replace("_", "-"): value for name, value in fields.items()}}
         connection = Connection(self.parts)  # type: ignore[arg-type]
         connection.send(request(f"{line} HTTP/1.1", body, {"Authorization": basic("ann", PASSWORD), **headers}))
         while not (answers := connection.answers()):
@@ -89,12 +90,15 @@ class CapabilityTests(TestCase):
 
     async def ask(self, name: str, version: Version) -> HTTPAnswer:
         """Send a command with the least body that belongs to it."""
-        root = root_of(name)
-        body, kind = (wbxml.encode(Element(root)), WBXML) if root else (b"", None)
-        if name in SENDING and version < Version.V14_0:
-            body, kind = b"Subject: x\r\n\r\n", "message/rfc822"
         line = f"POST {PATH}?Cmd={name}&User=ann&DeviceId=phone1&DeviceType=SP"
-        return await self.send(line, body, MS_ASProtocolVersion=str(version), Content_Type=kind)
+        return await self.send(line, *self.least(name, version), MS_ASProtocolVersion=str(version))
+
+    def least(self, name: str, version: Version) -> tuple[bytes, str | None]:
+        """The least body that belongs to a command, and its type."""
+        root = root_of(name)
+        if name in SENDING and version < Version.V14_0:
+            return b"Subject: x\r\n\r\n", "message/rfc822"
+        return (wbxml.encode(Element(root)), WBXML) if root else (b"", None)
 
     async def test_headers(self) -> None:
         """OPTIONS says these versions and these commands, in this order, whatever version it is asked in."""
@@ -117,6 +121,20 @@ class CapabilityTests(TestCase):
                         self.assertNotEqual(answer.status, 501)
                         self.assertNotIn(self.status(answer), ("137", "138"))
                     else:
+                        self.refused(answer, name, version)
+
+    async def test_codes(self) -> None:
+        """So it is for requests with a base64 query, which versions from 12.1 on may send: a code comes to its command
+        alone, and codes of none are HTTP 501."""
+        for version in (each for each in Version if each >= Version.V12_1):
+            for code in range(32):
+                self.called.clear()
+                name = NAMES.get(code, MADE_UP)
+                query = b64encode(bytes((version, code)) + b"\x09\x04\x06phone1\x00\x02SP").decode()
+                answer = await self.send(f"POST {PATH}?{query}", *self.least(name, version))
+                with self.subTest(f"{code} in {version}"):
+                    self.assertEqual(self.called, {(name, version)} if works(name, version) else set())
+                    if not works(name, version):
                         self.refused(answer, name, version)
 
     def status(self, answer: HTTPAnswer) -> str:
