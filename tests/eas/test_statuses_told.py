@@ -97,9 +97,15 @@ def numbers(text: str) -> set[int]:
 
 def table(title: str, which: int = 0) -> list[list[str]]:
     """The rows of a table of the page, by the heading that it stands under."""
-    section = PAGE.read_text("utf-8").partition(f"\n## {title}\n")[2].partition("\n## ")[0]
-    tables = [part for part in section.strip().split("\n\n") if part.startswith("|")]
+    tables = [part for part in dict(sections())[title].strip().split("\n\n") if part.startswith("|")]
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in tables[which].splitlines()[2:]]
+
+
+def sections() -> Iterator[tuple[str, str]]:
+    """The sections of the page: title and text."""
+    for section in PAGE.read_text("utf-8").split("\n## ")[1:]:
+        title, _, text = section.partition("\n")
+        yield title, text
 
 
 def docstrings(*modules: str) -> Iterator[str]:
@@ -142,6 +148,15 @@ class CommandTests(SynchronousTestCase):
             self.assertEqual(said & unsaid, set(), name)
             found[name] = said | unsaid
         self.assertEqual(found, DEFINED)
+
+    def test_when(self) -> None:
+        """The sections of a command tell when each value is said."""
+        without = []
+        for name, _, said, _ in self.rows():
+            text = "".join(text for title, text in sections() if re.search(rf"\b{name}\b", title))
+            without += [f"{name} {n}" for n in sorted(said) if not re.search(rf"(?<![\d.]){n}(?![.]?\d)", text)]
+            self.assertRegex(text, r"\[MS-AS[A-Z]+\] \d[\d.]+", name)
+        self.assertEqual(without, [])
 
     def test_commands(self) -> None:
         """Commands without a row have no Status of the specification: they have no document, or one of our own, or
