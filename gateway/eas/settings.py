@@ -21,9 +21,11 @@ NO_BODY = 101
 
 LONGEST_PASSWORD = 255
 
+_RIGHTS = "Settings:RightsManagementInformation"
+
 #: What each property can be asked to do.
 _VERBS = {
-    "Settings:RightsManagementInformation": ("Get",),
+    _RIGHTS: ("Get",),
     "Settings:Oof": ("Get", "Set"),
     "Settings:DevicePassword": ("Set",),
     "Settings:DeviceInformation": ("Set",),
@@ -58,7 +60,7 @@ class Settings:
         if call.body is None:
             raise Refused(NO_BODY, "a Settings without a body")
         try:
-            properties = _properties(call.body)
+            properties = _properties(call.body, call.version)
         except _Malformed as error:
             root = Element("Settings:Settings", Element("Settings:Status", MALFORMED))
             return Answer(root, log={"St": MALFORMED, "E": str(error)})
@@ -138,7 +140,7 @@ class Settings:
         return Element("Settings:Get", Element("Settings:Accounts", account))
 
 
-def _properties(body: Element) -> list[tuple[Element, Element]]:
+def _properties(body: Element, version: Version) -> list[tuple[Element, Element]]:
     """The properties, each with its Get or Set; the schema has none of them as required.
 
     @raise _Malformed: for one that there is not, one that is there twice, and one that is to do what it cannot.
@@ -146,6 +148,8 @@ def _properties(body: Element) -> list[tuple[Element, Element]]:
     tags = [child.tag for child in body]
     if body.tag != "Settings:Settings" or len(set(tags)) != len(tags):
         raise _Malformed("no Settings, or a property twice")
+    if _RIGHTS in tags and version < Version.V14_1:
+        raise _Malformed("a version that knows of no rights ([MS-ASRM] 3.2.5)")
     return [(property, _verb(property)) for property in body]
 
 
