@@ -84,6 +84,7 @@ _STATED = re.compile(rf"\bStatus ({_LISTED})|(?:^|; )({_LISTED}):")
 _HTTP = re.compile(r"(?<![\d.])[2-5]\d\d(?![\d]|\.\d)")
 #: HTTP statuses that stand for no common Status, or not only for one.
 BY_THE_LANE = {200, 302, 400, 401, 403, 404, 405, 408, 413, 449, 500, 501, 503, 505}
+_BOUND = re.compile(r"_?(MOST|MAX_|MANY|LONG|LARG|SHORT|SMALL|DEFAULT|WORTH|PORTION|[a-z])")
 _COMMON = re.compile(r"(?<![\d.])1[0-8]\d(?![\d]|\.\d)")
 
 
@@ -241,12 +242,11 @@ class UnsupportedTests(SynchronousTestCase):
 
 
 def written(path: Path) -> Iterator[int]:
-    """The numbers that a module gives names to, or refuses with."""
+    """The numbers that a module gives names to, but those of bounds, or refuses with."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Assign):
+        values: Sequence[ast.AST] = ()
+        if isinstance(node, ast.Assign) and not _BOUND.match(ast.unparse(node.targets[0])):
             values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in SAYING:
             values = list(ast.walk(node.args[0])) if node.args else []
-        else:
-            continue
         yield from (value.value for value in values if isinstance(value, ast.Constant) and type(value.value) is int)
