@@ -25,10 +25,10 @@ _REPLIES = {
     "DECLINED": "IPM.Schedule.Meeting.Resp.Neg",
 }
 _REPORTS = {
-    "failed": "REPORT.IPM.NOTE.NDR",
-    "delivered": "REPORT.IPM.NOTE.DR",
-    "relayed": "REPORT.IPM.NOTE.DR",
-    "expanded": "REPORT.IPM.NOTE.DR",
+    "failed": "REPORT.IPM.Note.NDR",
+    "delivered": "REPORT.IPM.Note.DR",
+    "relayed": "REPORT.IPM.Note.DR",
+    "expanded": "REPORT.IPM.Note.DR",
 }
 _PKCS7 = ("application/pkcs7-mime", "application/x-pkcs7-mime")
 _READ = 2**16
@@ -86,10 +86,13 @@ def _meeting_class(calendar: Part) -> str:
 
 
 def _report_class(root: Part) -> str:
-    """A report on delivery (RFC 3464) or on reading (RFC 8098); a delay is no final word and stays a note."""
+    """A report on delivery (RFC 3464) or on reading (RFC 8098); a delay is no final word and stays a note.
+
+    Classes are compared without regard to case; in this form the class of a report holds that of what it is about.
+    """
     for part in root.leaves():
         if part.type == "message/disposition-notification":
-            return "REPORT.IPM.NOTE.IPNRN"
+            return "REPORT.IPM.Note.IPNRN"
         if part.type in ("message/delivery-status", "message/global-delivery-status"):
             actions = {found[1].decode("ascii").lower() for found in _ACTION.finditer(part.content()[:_READ])}
             return next((kind for action, kind in _REPORTS.items() if action in actions), NOTE)

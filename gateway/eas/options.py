@@ -180,7 +180,9 @@ def _part(options: Element, version: Version) -> BodyPreference | None:
 
 
 def _preference(element: Element, version: Version) -> BodyPreference:
-    """Read a BodyPreference, whose children are in order ([MS-ASAIRS] 2.2.2.12)."""
+    """Read a BodyPreference, whose children are in order and have none themselves ([MS-ASAIRS] 2.2.2.12)."""
+    if any(child.children for child in element):
+        raise Malformed(f"something in {element.name} has children")
     order = [_PREFERENCE.index(child.name) for child in element if child.name in _PREFERENCE]
     if order != sorted(order):
         raise Malformed(f"the children of {element.name} are out of order")

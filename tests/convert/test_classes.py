@@ -93,17 +93,17 @@ class MessageClassTests(SynchronousTestCase):
     def test_reports(self) -> None:
         """Reports on delivery and on reading have their classes; a delay is a note."""
         for action, expected in (
-            ("failed", "REPORT.IPM.NOTE.NDR"),
-            ("Failed", "REPORT.IPM.NOTE.NDR"),
-            ("delivered", "REPORT.IPM.NOTE.DR"),
-            ("relayed", "REPORT.IPM.NOTE.DR"),
+            ("failed", "REPORT.IPM.Note.NDR"),
+            ("Failed", "REPORT.IPM.Note.NDR"),
+            ("delivered", "REPORT.IPM.Note.DR"),
+            ("relayed", "REPORT.IPM.Note.DR"),
             ("delayed", "IPM.Note"),
         ):
             self.assertEqual(kind(report(action)), expected)
         read = multipart(
             "report", TEXT, part("message/disposition-notification", "Disposition: manual-action/MDN-sent; displayed")
         )
-        self.assertEqual(kind(read), "REPORT.IPM.NOTE.IPNRN")
+        self.assertEqual(kind(read), "REPORT.IPM.Note.IPNRN")
         self.assertEqual(kind(multipart("report", TEXT)), "IPM.Note")
 
 

@@ -30,6 +30,13 @@ PLAIN = MAIL.format("Plain", WORDS)
 FILE = PARTS.format(
     'Content-Type: image/jpeg; name="number1.jpg"\r\nContent-Disposition: attachment; filename="number1.jpg"\r\n'
 )
+#: What [MS-ASAIRS] 3.2.5.1 calls invalid XML: Type behind the others or no number, AllOrNone twice, one in another.
+MALFORMED = (
+    base("BodyPreference", base("TruncationSize", 100), base("AllOrNone", 1), base("Type", 1)),
+    base("BodyPreference", base("Type", "a"), base("TruncationSize", 100), base("AllOrNone", 1)),
+    preference(1, base("TruncationSize", 100), base("AllOrNone", 1), base("AllOrNone", 1)),
+    preference(1, base("TruncationSize", 100), base("AllOrNone", 1), preference(2)),
+)
 
 
 class FetchCase(InteropCase):
@@ -188,6 +195,16 @@ class ItemOperationsTests(FetchCase):
                 asked = preference(1, base("TruncationSize", size), base("AllOrNone", whole))
                 found = self.ask(phone, of_item(name, asked)).body.get("Data")
                 self.assertEqual(found.strip() if found else found, expected)
+
+        self.each(VERSIONS, check, PLAIN)
+
+    def test_malformed(self) -> None:
+        """A BodyPreference of the wrong order, type, number or place is Status 2 of the whole ([MS-ASAIRS] scenario 4)."""
+
+        def check(phone: Client, inbox: int) -> None:
+            name = self.item(phone, inbox)
+            for wrong in MALFORMED:
+                self.assertEqual(self.ask(phone, of_item(name, wrong)).status, "2", wrong)
 
         self.each(VERSIONS, check, PLAIN)
 

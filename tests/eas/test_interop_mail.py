@@ -148,7 +148,8 @@ class BodyTests(InteropCase):
         self.each(SINCE_14_1, check, HTML)
 
     def test_malformed(self) -> None:
-        """A BodyPreference without Type, with a second AllOrNone, a wrong one, or for a type twice is Status 4."""
+        """A BodyPreference without Type, with a second AllOrNone, a wrong one, for a type twice or with another one in
+        it is Status 4."""
 
         def check(phone: Client, inbox: int) -> None:
             for wrong in (
@@ -156,6 +157,7 @@ class BodyTests(InteropCase):
                 [preference(1, base("AllOrNone", "a"))],
                 [preference(1, *cut(100, 1), base("AllOrNone", 1))],
                 [preference(1, *cut(100)), preference(1, *cut(100))],
+                [preference(1, *cut(100), preference(2))],
             ):
                 phone.sync(inbox, key="0")
                 self.assertEqual(whole_status(phone.sync(inbox, options(*wrong))), "4")

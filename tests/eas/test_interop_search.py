@@ -16,6 +16,7 @@ from gateway.model import FolderType, FoundFolder
 from tests.eas.indexed import catch_up
 from tests.eas.interop import MAIL, SINCE_14, SINCE_14_1, VERSIONS, Client, InteropCase, air, base
 from tests.eas.support import text
+from tests.eas.test_interop_fetch import MALFORMED
 from tests.support import FOLDERS
 
 GUID = "01234567-89ab-cdef-0123-456789abcdef"
@@ -163,6 +164,15 @@ class SearchTests(MailCase):
 
         def check(phone: Client, inbox: int) -> None:
             self.assertEqual(self.status(phone, conditions(inbox, "x", Element("Email:To", "a@b"))), "2")
+
+        self.each(VERSIONS, check)
+
+    def test_malformed(self) -> None:
+        """A BodyPreference of the wrong order, type, number or place is Status 2 of the Store ([MS-ASAIRS] S04)."""
+
+        def check(phone: Client, inbox: int) -> None:
+            for wrong in MALFORMED:
+                self.assertEqual(self.status(phone, conditions(inbox), DEEP, wrong), "2", wrong)
 
         self.each(VERSIONS, check)
 

@@ -167,7 +167,7 @@ class SendMailTests(SendingCase):
             found = await phone.sync()
         [(_, data)] = found.commands("Add")
         assert data is not None
-        self.assertEqual(data.text_of("Email:MessageClass"), "REPORT.IPM.NOTE.NDR")
+        self.assertEqual(data.text_of("Email:MessageClass"), "REPORT.IPM.Note.NDR")
         phone.close()
 
     @played
