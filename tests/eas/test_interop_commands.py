@@ -114,6 +114,7 @@ class EstimateTests(InteropCase):
                 (4, (None, "1", "2")),
                 (5, (None, "1", "3")),
                 (6, ("110", None, None)),
+                (7, ("110", None, None)),
                 (8, ("110", None, None)),
                 (9, (None, "103", None)),
             ):

@@ -116,10 +116,32 @@ class PolicyTests(ProvisionCase):
             self.assertEqual(own_status(self.ask(phone, informed=False)), "165")
 
     def test_notProvisionable(self) -> None:
-        """A phone that asks without a key is told 141 or 142 ([MS-ASCMD] 2.2.2)."""
+        """A phone that asks without a key is told 141, also one that has one ([MS-ASCMD] 2.2.2; S03 case 7)."""
         for version in SINCE_14:
             phone = self.phone(version)
-            self.assertIn(own_status(phone.ask("FolderSync", KEY_0)), ("141", "142"))
+            self.assertEqual(own_status(phone.ask("FolderSync", KEY_0)), "141")
+            self.policy(self.acknowledge(phone))
+            self.assertEqual(own_status(phone.ask("FolderSync", KEY_0)), "141")
+
+    def test_lenient(self) -> None:
+        """Where phones may come that cannot provision, one without a key may do everything (S01 case 2)."""
+        for version in VERSIONS:
+            phone, _ = self.client(version, rules=Rules(policy_for=lambda user: POLICY, allow_non_provisionable=True))
+            self.assertEqual(own_status(phone.ask("FolderSync", KEY_0)), "1")
+
+    def test_unset(self) -> None:
+        """What is not limited any more is told as an empty element, or with the value that limits nothing (S01 case 3;
+        3.2.5.1.1)."""
+        unset = Policy({"AttachmentsEnabled": True, "MinDevicePasswordLength": None, "DevicePasswordHistory": 0})
+        for version in VERSIONS:
+            phone, _ = self.client(version, rules=Rules(policy_for=lambda user: unset))
+            data = self.policy(self.ask(phone)).child("Provision:Data")
+            assert data is not None
+            (document,) = data.children
+            self.assertEqual(
+                [(one.name, one.text) for one in document],
+                [("AttachmentsEnabled", "1"), ("MinDevicePasswordLength", ""), ("DevicePasswordHistory", "0")],
+            )
 
     def test_vector(self) -> None:
         """A phone with a key that is none has to provision: Status 142, octet by octet."""
