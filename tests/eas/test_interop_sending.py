@@ -132,6 +132,25 @@ class SmartTests(SendingCase):
 
         self.each_sending((*OLD, *SINCE_14), check)
 
+    def test_shownText(self) -> None:
+        """What a phone is shown of the original is, as it is, in what a phone is shown of the answer ([MS-ASCMD] S17
+        TC01, S18 TC01)."""
+
+        def check(phone: Client, inbox: int, item: str) -> None:
+            original = self.shown(phone.begin(inbox))
+            for number, command in enumerate(("SmartForward", "SmartReply")):
+                letter = self.smart(phone, inbox, item, command)
+                phone.world.arrive(inbox, f"answer{number}", letter.content.decode("latin-1"))
+                self.assertIn(original, self.shown(phone.sync(inbox)))
+
+        self.each_sending(("12.1", *SINCE_14), check)
+
+    def shown(self, answer: Element | None) -> str:
+        """The text of the only mail that is new."""
+        body = only(answer).child("AirSyncBase:Body")
+        assert body is not None
+        return body.text_of("AirSyncBase:Data") or ""
+
     def test_replaceMime(self) -> None:
         """With ReplaceMime neither text nor attachments of the original are in it (2.2.3.137)."""
 
