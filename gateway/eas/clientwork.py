@@ -83,7 +83,9 @@ def answered(
             continue
         if command.verb is not Verb.FETCH:
             created = server_id(folder.id, items[place]) if place in items else None
-            found.append(Response(command.verb, command.id, status, command.item_class, data, created))
+            # What goes without saying is not repeated ([MS-ASCMD] 2.2.3.27.6).
+            kind = None if command.item_class == folder.type.item_class else command.item_class
+            found.append(Response(command.verb, command.id, status, kind, data, created))
     return found
 
 

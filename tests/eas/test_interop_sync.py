@@ -271,6 +271,19 @@ class CommandTests(InteropCase):
 
         self.each(EVERY, check)
 
+    def test_classOfAdd(self) -> None:
+        """The answer to an Add has its Class if that is not the one of the folder (2.2.3.27.6)."""
+
+        def check(phone: Client, inbox: int) -> None:
+            for kind, told in (("Email", ""), ("SMS", "Class=SMS ")):
+                phone.sync(inbox, key="0")
+                properties = air("ApplicationData", email("To", "a@example.org"))
+                add = air("Add", air("Class", kind), air("ClientId", "c1"), properties)
+                answer = phone.sync(inbox, air("Commands", add))
+                self.assertEqual(responses(answer), f"Responses(Add({told}ClientId=c1 Status=6))")
+
+        self.each(SINCE_14, check)
+
     def test_changeOfNothing(self) -> None:
         """A Change of an item that is not there is Status 8."""
 
