@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from gateway.commands.moving import criteria, criteria_options
 from gateway.commands.options import config_option, read_config
 from gateway.commands.rehearse import deliver
 from gateway.config import Config
@@ -31,11 +32,7 @@ _OUT = click.Path(dir_okay=False, path_type=Path, allow_dash=True)
 @config_option
 @click.option("--all", "everybody", is_flag=True, help="All users with a trace.")
 @click.option("--past", type=click.FloatRange(0, 3650), default=30.0, help="Days to look back.")
-@click.option("--late", type=click.FloatRange(1), default=1200.0, help="Seconds after which a change is late.")
-@click.option("--safe-p95", type=click.FloatRange(0), default=60.0, help="To be moved: p95 within so many seconds.")
-@click.option("--safe-late", type=click.FloatRange(0, 1), default=0.01, help="To be moved: the share of late changes.")
-@click.option("--safe-heartbeat", type=click.IntRange(0), default=480, help="To be moved: the shortest heartbeat.")
-@click.option("--safe-changes", type=click.IntRange(0), default=20, help="To be moved: changes that were seen.")
+@criteria_options
 @click.option("--price", type=click.FloatRange(0), help="Of an SMS, in place of operators.NAME.price.")
 @click.option("--json", "as_json_to", type=_OUT, help="Write everything as JSON there; - is the terminal.")
 @click.option("--html", type=_OUT, help="Write a page with plots there.")
@@ -48,20 +45,17 @@ def compare_command(users: tuple[str, ...], file: Path, everybody: bool, **optio
     if bool(users) == everybody:
         raise click.UsageError("name users, or give --all")
     config = read_config(file)
-    criteria = Criteria(
-        p95=options["safe_p95"],
-        late=options["late"],
-        late_most=options["safe_late"],
-        heartbeat=options["safe_heartbeat"],
-        changes=options["safe_changes"],
-    )
     try:
         store = open_store(config.store_url, at_once)
     except (OSError, CannotOpen) as error:
         raise click.ClickException(str(error)) from error
     try:
         found = compare_users(
-            store, users, prices(config, options["price"]), criteria, time.time() - options["past"] * DAY
+            store,
+            users,
+            prices(config, options["price"]),
+            criteria(options, config),
+            time.time() - options["past"] * DAY,
         )
     finally:
         store.close()

@@ -13,11 +13,11 @@ from typing import Any
 import click
 from attrs import define, evolve, field
 
+from gateway.commands.moving import criteria, criteria_options
 from gateway.commands.options import read_config
 from gateway.config import Config
 from gateway.core.heartbeat import CAP, HeartbeatLimits
 from gateway.core.wakerules import Hours
-from gateway.rehearsal.criteria import Criteria
 from gateway.rehearsal.deferreds import at_once
 from gateway.rehearsal.document import Document, as_html, as_text
 from gateway.rehearsal.fleet import Terms, Version
@@ -81,7 +81,9 @@ _SECONDS = click.IntRange(0, 7 * 86400)
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--config", "file", type=_IN, help="Take the settings of triggers and heartbeats from this file.")
+@click.option(
+    "--config", "file", type=_IN, help="Take settings, of triggers, heartbeats and who is safe to move, from here."
+)
 @click.option("--record", type=_OUT, help="Write the stream of changes of that gateway's ledger there, and stop.")
 @click.option("--past", type=click.FloatRange(0, 3650), default=30.0, help="Days that are recorded.")
 @click.option("--play", type=_IN, help="Play a recorded stream instead of a made-up one.")
@@ -116,17 +118,18 @@ _SECONDS = click.IntRange(0, 7 * 86400)
     default=("usual",),
     help=f"NAME[,key=value...]: {', '.join(SMS_NETWORKS)}; keys median, sigma, loss, price, weight.",
 )
-@click.option("--heartbeat-set", type=Read("set", heartbeats), default="phones", help=heartbeats.__doc__)
+@click.option(
+    "--heartbeat-set",
+    type=Read("set", heartbeats),
+    default="phones",
+    help="phones, worked-example, one heartbeat, or INITIAL/MINIMUM/STEP/MAXIMUM in seconds.",
+)
 @click.option("--max-heartbeat", type=click.IntRange(60, CAP), help="In place of direct_push.max_heartbeat.")
 @click.option("--batch", type=_SECONDS, help="In place of sms.batch_seconds.")
 @click.option("--repeats", type=click.IntRange(0, 100), help="In place of sms.repeats.")
 @click.option("--coalesce", type=click.FloatRange(0, 3600), default=180.0, help="A phone's longest wait after an SMS.")
 @click.option("--quiet", type=Read("hours", quiet), multiple=True, help="Quiet hours in UTC: 22:00-06:30.")
-@click.option("--late", type=click.FloatRange(1), default=1200.0, help="Seconds after which a change is late.")
-@click.option("--safe-p95", type=click.FloatRange(0), default=60.0, help="To be moved: p95 within so many seconds.")
-@click.option("--safe-late", type=click.FloatRange(0, 1), default=0.01, help="To be moved: the share of late changes.")
-@click.option("--safe-heartbeat", type=click.IntRange(0), default=480, help="To be moved: the shortest heartbeat.")
-@click.option("--safe-changes", type=click.IntRange(0), default=20, help="To be moved: changes that were seen.")
+@criteria_options
 @click.option("--json", "as_json_to", type=_OUT, help="Write everything as JSON there; - is the terminal.")
 @click.option("--html", type=_OUT, help="Write a page with plots there.")
 def rehearse(**options: Any) -> None:
@@ -168,20 +171,15 @@ def _record(config: Config, path: Path, days: float) -> None:
 
 
 def _plan(options: dict[str, Any], config: Config | None) -> Plan:
+    wanted = criteria(options, config)
     return Plan(
         stream=_stream(options),
         versions=tuple(Version(name) for name in options["versions"]) or tuple(Version),
         sample=options["sample"],
         data=options["data"],
         sms=options["sms"],
-        terms=_terms(options, config),
-        criteria=Criteria(
-            p95=options["safe_p95"],
-            late=options["late"],
-            late_most=options["safe_late"],
-            heartbeat=options["safe_heartbeat"],
-            changes=options["safe_changes"],
-        ),
+        terms=evolve(_terms(options, config), late=wanted.late),
+        criteria=wanted,
         seed=options["seed"],
     )
 
@@ -204,7 +202,6 @@ def _terms(options: dict[str, Any], config: Config | None) -> Terms:
     terms = Terms(
         heartbeats=options["heartbeat_set"],
         quiet=options["quiet"],
-        late=options["late"],
         coalesce=options["coalesce"],
     )
     if config is not None:

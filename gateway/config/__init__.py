@@ -6,6 +6,7 @@ from gateway.config.listening import Admin, Data, Https, Smtp, TLSVersion
 from gateway.config.parse import ConfigError, load
 from gateway.config.people import Directory, Smime
 from gateway.config.pushing import NO_POLICY, DirectPush, Group, ModePolicy, Provisioning, User, UserDevice
+from gateway.config.rehearsing import Moving
 from gateway.config.render import render_reference, render_sample, show
 from gateway.config.running import Cred, Ledger, Limits, Log, LogFormat, Maildir, Store
 from gateway.config.schema import Config
@@ -52,6 +53,7 @@ __all__ = [
     "Maildir",
     "MessageId",
     "ModePolicy",
+    "Moving",
     "NumberForm",
     "Operator",
     "Policy",

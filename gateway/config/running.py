@@ -57,7 +57,11 @@ class Limits:
         live=True,
     )
     request_burst: int = option(
-        1000, Number(1, 100000), "Requests that a device may send at once before that counts", unit="requests", live=True
+        1000,
+        Number(1, 100000),
+        "Requests that a device may send at once before that counts",
+        unit="requests",
+        live=True,
     )
     sync_commands: int = option(200, Number(1, 100000), "Changes of the client in one Sync; more: Status 4", live=True)
     sync_collections: int = option(

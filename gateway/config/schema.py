@@ -14,6 +14,7 @@ from gateway.config.listening import Admin, Data, Https, Smtp
 from gateway.config.option import section, table
 from gateway.config.people import Directory, Smime
 from gateway.config.pushing import NO_POLICY, DirectPush, Group, ModePolicy, Provisioning, User
+from gateway.config.rehearsing import Moving
 from gateway.config.running import Cred, Ledger, Limits, Log, Maildir, Store
 from gateway.config.search import Search
 from gateway.config.sending import Operator, Relay
@@ -51,6 +52,10 @@ class Config:
     )
     relay: Relay = section(Relay, "The server that takes the mails that the gateway sends.")
     trace: Trace = section(Trace, "The record of what happened to each change on its way to each device.")
+    moving: Moving = section(
+        Moving,
+        "When pushgw rehearse and pushgw compare call a user safe to be moved from SMS to Direct Push.",
+    )
     directory: Directory = section(Directory, "Whom users can find besides each other.")
     search: Search = section(Search, "Searching mails.")
     smime: Smime = section(Smime, "Whose signatures on certificates for mail are believed.")

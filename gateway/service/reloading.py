@@ -9,7 +9,19 @@ from typing import Any
 from twisted.logger import Logger
 
 import gateway.service.settings as settings
-from gateway.config import Auto, Config, DeviceRule, Devices, Operator, Relay, Sms, Trace, WakeDefaults, WakeExceptions
+from gateway.config import (
+    Auto,
+    Config,
+    DeviceRule,
+    Devices,
+    Moving,
+    Operator,
+    Relay,
+    Sms,
+    Trace,
+    WakeDefaults,
+    WakeExceptions,
+)
 from gateway.config.option import options
 from gateway.cred.accounts import load_accounts
 from gateway.service.mail import apply_smtp
@@ -212,5 +224,6 @@ APPLIED: Mapping[str, Apply] = MappingProxyType(
         **_section("devices", _devices, *_names(Devices)),
         **_section("devices.rules.NAME", _devices, *_names(DeviceRule)),
         **_section("ledger", _nothing, "keep"),
+        **_section("moving", _nothing, *_names(Moving)),
     }
 )

@@ -15,7 +15,7 @@ from twisted.internet import reactor
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 import gateway
-from gateway.config import Config, DeviceRule, Devices, Group, Operator, load
+from gateway.config import Config, DeviceRule, Devices, Group, Moving, Operator, load
 from gateway.config.kinds import Choice, Decimal, Dialled, Flag, Location, Number, Several
 from gateway.config.option import Option, options, parts
 from gateway.config.walk import known
@@ -33,6 +33,7 @@ ROOT = Path(gateway.__file__).parent
 ELEMENTS = "provisioning.policies.NAME."
 #: Read where they are used, from the configuration in force.
 IN_PLACE = {"direct_push.farewell_seconds", "ledger.keep", "trace.keep_days", "trace.direct_push"}
+IN_PLACE |= {f"moving.{name}" for name, _ in options(Moving)}
 IN_PLACE |= {"sms.lease_warning_days", "sms.late_seconds", "sms.limit_tells", "sms.limit_tells_user"}
 
 

@@ -64,6 +64,15 @@ class RehearseTests(CommandCase):
         outcome = self.run_(rehearse, *SMALL, "--json", "-", "--config", str(self.file))
         self.assertEqual(json.loads(outcome.stdout)["versions"][0]["heartbeats"], {"600": 2})
 
+    def test_criteria(self) -> None:
+        """Who would be safe to move is what the configuration says, and the options say otherwise."""
+        self.init()
+        self.file.write_text(self.file.read_text() + "\n[moving]\nheartbeat = 300\nlate_seconds = 77\n")
+        for words, heartbeat in (((), 300), (("--safe-heartbeat", "301"), 301)):
+            outcome = self.run_(rehearse, *SMALL, *words, "--json", "-", "--config", str(self.file))
+            found = json.loads(outcome.stdout)["criteria"]
+            self.assertEqual((found["heartbeat"], found["late"], found["p95"]), (heartbeat, 77, 60))
+
     def test_recordAndPlay(self) -> None:
         """What came is recorded without names, and played."""
         self.init()
@@ -167,6 +176,16 @@ class CompareTests(CommandCase):
         (ann,) = self.compare("ann", "--price", "0.1")["devices"]
         self.assertEqual((ann["user"], round(ann["cost"], 3)), ("ann", 3.0))
         self.assertIn("ann", self.right(compare_command, "ann", "--config", str(self.file)))
+
+    def test_criteria(self) -> None:
+        """Who is safe to move is what the configuration says, and the options say otherwise."""
+        self.traced("ann")
+        self.assertTrue(self.compare("ann")["devices"][0]["safe"])
+        self.file.write_text(self.file.read_text() + "\n[moving]\nchanges = 31\nlate_seconds = 77\n")
+        data = self.compare("ann")
+        self.assertFalse(data["devices"][0]["safe"])
+        self.assertEqual(data["criteria"]["late"], 77)
+        self.assertTrue(self.compare("ann", "--safe-changes", "30")["devices"][0]["safe"])
 
     def test_wrong(self) -> None:
         """Somebody has to be named; who has no trace cannot be compared."""

@@ -208,7 +208,7 @@ class SmsOutTests(SynchronousTestCase):
     def test_ipv6(self) -> None:
         """Trap: the blocking client of smpplib knows IPv4 alone. Here an SMSC may have an address of IPv6."""
         found = contacts(configured(one=evolve(SMSC, smpp=("tcp:\\:\\:1:2775",))))
-        ((name, place),) = found["smpp:one"].endpoints(self.reactor)
+        ((_, place),) = found["smpp:one"].endpoints(self.reactor)
         self.assertIn("[::1]:2775", repr(place))
 
     def test_render(self) -> None:
