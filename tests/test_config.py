@@ -399,6 +399,7 @@ class PolicyTests(ConfigTestCase):
         config = self.load(self.STRICT)
         names = [config.policy_name(name) for name in ("dave", "bob", "ann", "carol")]
         self.assertEqual(names, ["strict", "none", "mild", "none"])
+        self.assertEqual([name for name in ("dave", "bob", "ann", "carol") if config.excepted(name)], ["bob"])
 
     def test_undefinedPolicy(self) -> None:
         """A policy that is not defined is refused where it is named."""

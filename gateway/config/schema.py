@@ -96,9 +96,14 @@ class Config:
         only = next(iter(self.operators)) if len(self.operators) == 1 else ""
         return best[1] or self.sms.default_operator or only
 
+    def excepted(self, name: str) -> bool:
+        """Whether a user gets no policy because the exceptions name them, and no line of their own says otherwise."""
+        user = self.users.get(name)
+        return name in self.provisioning.exceptions and not (user and user.provisioning)
+
     def policy_name(self, name: str) -> str:
         """The name of the policy of a user, or C{"none"}; a line for the user comes before the exceptions."""
         user = self.users.get(name)
         if user and user.provisioning:
             return user.provisioning
-        return NO_POLICY if name in self.provisioning.exceptions else self.provisioning.policy
+        return NO_POLICY if self.excepted(name) else self.provisioning.policy

@@ -113,6 +113,15 @@ def window_size(parent: Element) -> int | None:
     return size if size is None or 0 < size <= LARGEST_WINDOW else LARGEST_WINDOW
 
 
+def _wordy(element: Element) -> bool:
+    """Whether a Collection comes with more than it needs at first.
+
+    Several clients send the same elements with every request, GetChanges among them. That alone is Status 4
+    ([MS-ASCMD] 2.2.3.84), but to refuse them would shut them out for good; they are given their key and no changes.
+    """
+    return element.child("AirSync:WindowSize") is not None or element.child("AirSync:Options") is not None
+
+
 def parse_collection(element: Element, version: Version) -> Collection:
     """Read a Collection, whatever order its children come in; what is not known is passed over.
 
@@ -121,7 +130,7 @@ def parse_collection(element: Element, version: Version) -> Collection:
     key = _text(element, "AirSync:SyncKey")
     commands = tuple(_commands(element, version))
     get_changes = flag(element, "AirSync:GetChanges")
-    if key == "0" and (commands or get_changes):
+    if key == "0" and (commands or (get_changes and not _wordy(element))):
         raise Malformed("a first request asks for changes, or brings some")
     return Collection(
         id=_text(element, "AirSync:CollectionId"),
@@ -129,7 +138,7 @@ def parse_collection(element: Element, version: Version) -> Collection:
         digest=digest(element),
         element=element,
         window=window_size(element) or DEFAULT_WINDOW,
-        get_changes=key != "0" if get_changes is None else get_changes,
+        get_changes=key != "0" and get_changes is not False,
         trash=flag(element, "AirSync:DeletesAsMoves") is not False,
         conversations=version >= Version.V14_0 and bool(flag(element, "AirSync:ConversationMode")),
         item_class=_class(element) if version < Version.V14_0 else None,

@@ -31,10 +31,12 @@ class Rules:
 
     C{policy_for} gives the policy of a user or C{None}; C{refresh} is the age in seconds at which a device must
     fetch the policy again, 0 for never; C{allow_non_provisionable} lets devices in that send no policy key at all, or
-    that cannot apply all of the policy; C{allow_external} those that another system manages.
+    that cannot apply all of the policy, or that do not say what they are; C{allow_external} those that another system
+    manages; C{excepted} says who gets no policy, whatever the others get.
     """
 
     policy_for: Callable[[str], Policy | None] = lambda user: None
+    excepted: Callable[[str], bool] = lambda user: False
     allow_non_provisionable: bool = True
     allow_external: bool = False
     refresh: int = 0

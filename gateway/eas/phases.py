@@ -9,7 +9,7 @@ from attrs import define, evolve
 
 from gateway.eas.call import Answer, Call, Refused, Version
 from gateway.eas.gate import NOT_FULLY, Rules
-from gateway.eas.policydoc import Policy, provision_doc, wap_document
+from gateway.eas.policydoc import OPEN, Policy, provision_doc, wap_document
 from gateway.element import Element
 from gateway.interfaces import IDevices
 from gateway.model import Device, PolicyState
@@ -86,8 +86,13 @@ class Phase:
         return await self.second(policy)
 
     async def first(self, asked: Element) -> Answer:
-        """Phase 1: send the policy with a key that is good for its acknowledgement only."""
-        if self.call.version >= Version.V14_1 and self.told() is None:
+        """Phase 1: send the policy with a key that is good for its acknowledgement only.
+
+        Clients of later versions must say what they are ([MS-ASPROV] 2.2.2.53). Some never do, so that is asked of
+        them only where a device that does not do all it should is not let in.
+        """
+        wanted = self.call.version >= Version.V14_1 and not self.rules.allow_non_provisionable
+        if wanted and self.told() is None:
             raise Refused(NO_INFORMATION, "the first Provision has no DeviceInformation")
         kind, policy = self._kind(asked), self._policy()
         device, status = self._informed(), self._unfit(kind, policy)
@@ -149,7 +154,14 @@ class Phase:
         return new
 
     def _policy(self) -> Policy | None:
-        return self.rules.policy_for(self.call.device.user)
+        """The policy of the user, or C{None} if he is excepted.
+
+        Where none is in force it is one that asks for nothing: clients that provision before anything else stop when
+        they get no key.
+        """
+        user = self.call.device.user
+        policy = self.rules.policy_for(user)
+        return OPEN if policy is None and not self.rules.excepted(user) else policy
 
     def _kind(self, asked: Element) -> str:
         kind = asked.text_of("Provision:PolicyType")

@@ -121,6 +121,10 @@ class Policy:
         return None if value is None or isinstance(value, tuple) else int(value)
 
 
+OPEN = Policy({"DevicePasswordEnabled": False})
+"""The policy that asks for nothing."""
+
+
 def satisfiable(policy: Policy, version: Version) -> bool:
     """Whether a device of that version can be told of every restriction of the policy."""
     return all(_told(name, version) for name in policy.elements if _restricts(policy, name))

@@ -50,6 +50,7 @@ def apply_rules(rules: Rules, config: Config) -> None:
     """Put the configured device policies in force."""
     made = {name: policydoc.Policy(policy.elements()) for name, policy in config.provisioning.policies.items()}
     rules.policy_for = lambda user: made.get(config.policy_name(user))
+    rules.excepted = config.excepted
     rules.allow_non_provisionable = config.provisioning.allow_non_provisionable
     rules.refresh = config.provisioning.refresh_hours * 3600
 

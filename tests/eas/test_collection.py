@@ -276,7 +276,14 @@ class CollectionTests(SynchronousTestCase):
         self.bad(air("GetChanges"), key="0")
         self.bad(air("GetChanges", 1), key="0")
         self.bad(air("Commands", air("Delete", air("ServerId", "5:1"))), key="0")
+        self.bad(air("GetChanges", 1), air("Options"), air("Commands", air("Fetch", air("ServerId", "5:1"))), key="0")
         self.assertEqual(self.parsed(air("Commands"), key="0").commands, ())
+
+    def test_sameEachTime(self) -> None:
+        """A client that sends the same elements with every request may ask for changes with key 0: it gets none."""
+        for beside in (air("WindowSize", 25), air("Options", air("FilterType", 3))):
+            for asked in (air("GetChanges"), air("GetChanges", 1)):
+                self.assertIs(self.parsed(asked, beside, key="0").get_changes, False)
 
     def test_deletesAsMoves(self) -> None:
         """DeletesAsMoves: absent and empty are true."""

@@ -214,18 +214,44 @@ class PhasesTests(ProvisionCase):
 
 
 class NoPolicyTests(ProvisionCase):
+    """No policy is in force, or not for this user."""
+
     BOB = DeviceKey("bob", "phone")
 
     def test_vector(self) -> None:
-        """A user without a policy, or excepted from it: Policy Status 2, byte by byte."""
+        """A user who is excepted from the policy: Policy Status 2, byte by byte."""
+        self.rules.excepted = lambda user: user == "bob"
         answer = self.answer(decoded("provision-request-1-12.1"), device=self.BOB)
         self.assertEqual(sent(answer), VECTORS["provision-response-nopolicy"])
 
     def test_acknowledged(self) -> None:
-        """So it is for an acknowledgement that comes when the policy has been taken back."""
+        """So it is for an acknowledgement that comes when the user has been excepted."""
         self.ask(provision(policies()))
         self.rules.policy_for = lambda user: None
+        self.rules.excepted = lambda user: True
         self.assertIn("Status=2", self.ask(provision(policies(WBXML, TEMPORARY, 1))))
+
+    def test_open(self) -> None:
+        """Where no policy is in force a client that provisions before anything else gets its keys, and one that asks
+        for nothing."""
+        self.rules.policy_for = lambda user: None
+        doc = "EASProvisionDoc(DevicePasswordEnabled=0)"
+        first = self.ask(provision(policies()))
+        self.assertIn(f"Status=1 PolicyKey={TEMPORARY} Data({doc})", first)
+        self.assertIn(f"Status=1 PolicyKey={PERMANENT}", self.ask(provision(policies(WBXML, TEMPORARY, 1))))
+        self.assertEqual(self.device.policy.key, PERMANENT)
+
+    def test_openWAP(self) -> None:
+        """So does one of 2.5."""
+        self.rules.policy_for = lambda user: None
+        first = self.ask(provision(policies(WAP)), Version.V2_5)
+        self.assertIn('<parm name="4131" value="1"/>', first)
+
+    def test_takenBack(self) -> None:
+        """An acknowledgement that comes when the policy has been taken back is confirmed."""
+        self.ask(provision(policies()))
+        self.rules.policy_for = lambda user: None
+        self.assertIn(f"Status=1 PolicyKey={PERMANENT}", self.ask(provision(policies(WBXML, TEMPORARY, 1))))
 
 
 class WAPTests(ProvisionCase):
@@ -349,13 +375,20 @@ class InformationTests(ProvisionCase):
         self.assertEqual(self.device.information, {"Model": "Sim"})
 
     def test_missing(self) -> None:
-        """Without it the first request gets 165, from 14.1 on."""
+        """Without it the first request gets 165, from 14.1 on, where all devices have to be provisionable."""
+        self.rules.allow_non_provisionable = False
         self.assertEqual(self.refused(provision(policies()), Version.V14_1).status, 165)
         self.assertEqual(self.refused(provision(policies()), Version.V16_1).status, 165)
         self.assertIn("PolicyKey", self.ask(provision(policies()), Version.V14_0))
 
+    def test_neverSaid(self) -> None:
+        """Where others are let in too, so are the clients that never say what they are."""
+        for version in (Version.V14_1, Version.V16_1):
+            self.assertIn("PolicyKey", self.ask(provision(policies()), version))
+
     def test_known(self) -> None:
         """A device that has said it before says it again with every first request ([MS-ASPROV] 2.2.2.53)."""
+        self.rules.allow_non_provisionable = False
         self.ask(provision(INFORMATION, policies()), Version.V14_1)
         self.assertEqual(self.refused(provision(policies()), Version.V14_1).status, 165)
         self.assertEqual(self.device.information["Model"], "Sim")
