@@ -7,23 +7,26 @@ from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
 from gateway.arrangement import Shift
-from gateway.eas.call import Answer, Call, Refused, Unavailable
+from gateway.eas.call import Answer, Call, Refused, Unavailable, Version
 from gateway.eas.collection import LONGEST_ID, folder_id, item_id, server_id
+from gateway.eas.foldercommands import CACHE
 from gateway.eas.moving import Moving, Own
 from gateway.element import Element
 from gateway.interfaces import BackendDown
 
 NO_SOURCE, NO_TARGET, SUCCESS, SAME, FAILED, LOCKED = 1, 2, 3, 4, 5, 7
-NO_BODY, INVALID = 101, 103
+NO_BODY, INVALID, INVALID_IDS = 101, 103, 105
 MOST = 1000
 
 
 @frozen
 class Wanted:
-    """A Move: the SrcMsgId as it was sent, and what it means; C{None} if it names more than one destination."""
+    """A Move: the SrcMsgId as it was sent, and what it means; C{None} if it cannot be done, for which C{refused} is
+    the Status."""
 
     name: str
     shift: Shift | None
+    refused: int = FAILED
 
 
 @define(eq=False)
@@ -43,7 +46,7 @@ class MoveItems:
         """
         if call.body is None:
             raise Refused(NO_BODY, "a MoveItems without a body")
-        wanted = parse(call.body, self.most)
+        wanted = parse(call.body, self.most, call.version)
         own = self.moving.own(call.device)
         results = await self._move(own, wanted)
         responses = [_response(one, *result) for one, result in zip(wanted, results, strict=True)]
@@ -67,10 +70,10 @@ class MoveItems:
         except Exception:
             self.log.failure("MoveItems of {device} failed", device=own.device)
             return [(FAILED, 0)] * len(wanted)
-        return [(FAILED, 0) if one.shift is None else next(results) for one in wanted]
+        return [(one.refused, 0) if one.shift is None else next(results) for one in wanted]
 
 
-def parse(body: Element, most: int = MOST) -> list[Wanted]:
+def parse(body: Element, most: int, version: Version) -> list[Wanted]:
     """Read the body, whatever order the children of a Move come in.
 
     @raise Refused: 103.
@@ -79,10 +82,10 @@ def parse(body: Element, most: int = MOST) -> list[Wanted]:
         raise Refused(INVALID, "a MoveItems without a Move, or with something else")
     if len(body.children) > most:
         raise Refused(INVALID, f"more than {most} moves")
-    return [_wanted(element) for element in body]
+    return [_wanted(element, version) for element in body]
 
 
-def _wanted(element: Element) -> Wanted:
+def _wanted(element: Element, version: Version) -> Wanted:
     names, sources, targets = (element.all(f"Move:{name}") for name in ("SrcMsgId", "SrcFldId", "DstFldId"))
     if len(names) != 1 or len(sources) != 1 or not targets:
         raise Refused(INVALID, "a Move needs SrcMsgId, SrcFldId and DstFldId")
@@ -91,6 +94,8 @@ def _wanted(element: Element) -> Wanted:
     name, source = names[0].text, folder_id(sources[0].text)
     if len(targets) > 1:
         return Wanted(name, None)
+    if targets[0].text == CACHE and version >= Version.V14_0:
+        return Wanted(name, None, INVALID_IDS)
     return Wanted(name, Shift(item_id(name, source) or 0, source, folder_id(targets[0].text)))
 
 

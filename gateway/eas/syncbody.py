@@ -11,6 +11,7 @@ from attrs import define, evolve, field, frozen
 from gateway.core.heartbeat import CAP, HeartbeatLimits
 from gateway.eas.call import Version
 from gateway.eas.collection import LARGEST_WINDOW, Collection, Verb, parse_collection, window_size
+from gateway.eas.foldercommands import CACHE
 from gateway.eas.options import Malformed, only
 from gateway.element import Element
 from gateway.model import DeviceKey
@@ -102,11 +103,18 @@ def _parse(body: Element, version: Version, limits: SyncLimits) -> Asked:
         raise Malformed("neither Collections nor something else to go by")
     _within(len(elements), limits)
     asked = Asked(tuple(parse_collection(element, version) for element in elements), wait, window, partial)
-    if len({collection.id for collection in asked.collections}) != len(elements):
-        raise Malformed("two collections with the same CollectionId")
-    if sum(len(collection.commands) for collection in asked.collections) > limits.commands:
-        raise Malformed(f"more than {limits.commands} commands")
+    _check(asked.collections, limits)
     return asked
+
+
+def _check(collections: Sequence[Collection], limits: SyncLimits) -> None:
+    if len({collection.id for collection in collections}) != len(collections):
+        raise Malformed("two collections with the same CollectionId")
+    if sum(len(collection.commands) for collection in collections) > limits.commands:
+        raise Malformed(f"more than {limits.commands} commands")
+    for collection in collections:
+        if collection.id == CACHE and any(command.verb is Verb.ADD for command in collection.commands):
+            raise Malformed("an Add to the recipient information cache ([MS-ASCMD] 2.2.3.7.2)")
 
 
 def _collections(body: Element) -> Sequence[Element]:

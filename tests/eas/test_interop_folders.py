@@ -313,6 +313,17 @@ class MoveItemsTests(FolderCase):
         phone.sync(trash, air("GetChanges"))
         return trash, name_of(mail)
 
+    def test_recipientCache(self) -> None:
+        """Nothing goes to the recipient information cache: 105, before 14.0 there is no such folder (S21_TC04)."""
+
+        def check(phone: Client, inbox: int) -> None:
+            _, mail = self.both(phone, inbox)
+            refused = 2 if phone.version == "12.1" else 105
+            expected = f"Response(SrcMsgId={mail} Status={refused})"
+            self.assertEqual(self.responses(phone, move(mail, inbox, "RI")), [expected])
+
+        self.each(VERSIONS, check, "Subject: x\r\n\r\nHi.\r\n")
+
     def test_moved(self) -> None:
         """Status 3 with both ids; the next Syncs bring Delete in the one folder and Add in the other (S10_TC01)."""
 

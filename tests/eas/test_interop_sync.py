@@ -271,6 +271,12 @@ class CommandTests(InteropCase):
 
         self.each(EVERY, check)
 
+    def test_addToCache(self) -> None:
+        """Nothing is added to the recipient information cache: Status 4 of the whole (2.2.3.7.2, S19 TC05)."""
+        add = air("Commands", air("Add", air("ClientId", "c1"), air("ApplicationData", email("To", "a@example.org"))))
+        body = sync_of(collection(NOBODY, "RI", add))
+        self.each(SINCE_14, lambda phone, _: self.assertEqual(whole_status(phone.ask("Sync", body)), "4"))
+
     def test_classOfAdd(self) -> None:
         """The answer to an Add has its Class if that is not the one of the folder (2.2.3.27.6)."""
 

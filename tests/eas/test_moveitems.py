@@ -134,7 +134,7 @@ class MoveItemsTests(MoveCase):
 
     def test_noTarget(self) -> None:
         """Status 2: no such destination."""
-        for target in (4711, "RI", "Invalid DstFldId", "0"):
+        for target in (4711, "Invalid DstFldId", "0"):
             [response] = self.responses(move(self.name("a"), self.inbox, target))
             self.assertIn("Status=2", response)
 
