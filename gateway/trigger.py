@@ -225,7 +225,7 @@ class Letter:
 @frozen
 class Outcome:
     """What became of a letter: its new state, when, and in words; C{message_id} of the SMSC or of the mail; C{due}:
-    when to try again, if it is queued again."""
+    when to try again, if it is queued again; C{untried}: it is as it was not handed over, so that was no attempt."""
 
     id: int
     state: LetterState
@@ -233,6 +233,7 @@ class Outcome:
     message_id: str = ""
     result: str = ""
     due: float = 0.0
+    untried: bool = False
 
 
 @frozen

@@ -176,7 +176,9 @@ class Pump:
                 await self._write()
         finally:
             now = self.now()
-            self._outcomes += [(one, Outcome(one.id, LetterState.QUEUED, now, due=one.due)) for one in left]
+            self._outcomes += [
+                (one, Outcome(one.id, LetterState.QUEUED, now, due=one.due, untried=True)) for one in left
+            ]
         await self._write()
 
     async def _write(self) -> None:
@@ -277,7 +279,7 @@ class Pump:
         now = self.now()
         if self.retry.over(now, letter.created, now, letter.expires):
             return self._failure(letter, f"given up, {why}")
-        return Outcome(letter.id, LetterState.QUEUED, now, result=why[:WORDS], due=letter.due)
+        return Outcome(letter.id, LetterState.QUEUED, now, result=why[:WORDS], due=letter.due, untried=True)
 
     def _failure(self, letter: Letter, why: str) -> Outcome:
         return Outcome(letter.id, LetterState.FAILED, self.now(), result=why[:WORDS])

@@ -115,7 +115,10 @@ class Submitter:
         """Put back what was not submitted yet, to the place where it was."""
         while self._ready:
             hand = self._ready.popleft()
-            self._settle(hand, LetterState.QUEUED, "not submitted", due=hand.letter.due)
+            id, due = hand.letter.id, hand.letter.due
+            self._settled(
+                Outcome(id, LetterState.QUEUED, self._now(), "", "not submitted", due, untried=not hand.done), None
+            )
 
     def go_on(self) -> None:
         """Submit what there is room for."""

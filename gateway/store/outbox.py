@@ -53,7 +53,10 @@ _SETTLE = bulk(
     ),
     *("new_state", "new_message_id", "new_result", "new_at", "the_id"),
 )
-_AGAIN = bulk(update(table).where(_HERE, _OPEN).values(**_QUEUED_AGAIN), "new_due", "new_result", "new_at", "the_id")
+_AGAIN = bulk(
+    update(table).where(_HERE, _OPEN).values(**_QUEUED_AGAIN, attempts=table.c.attempts - bindparam("untried")),
+    *("new_due", "untried", "new_result", "new_at", "the_id"),
+)
 _SAID_TWICE = case((table.c.doubted, literal_column(f"'{DOUBTED_TWICE}: '", Text)), else_=literal_column("''", Text))
 _LOST = bulk(
     update(table)
@@ -133,9 +136,9 @@ def take(connection: Connection, route: str, now: float, most: int) -> list[Lett
 def settle(connection: Connection, outcomes: Sequence[Outcome]) -> None:
     """Write down what became of letters, and what receipts that came early say of them."""
     waits = (LetterState.DOUBT, LetterState.QUEUED)
-    for state, statement in zip(waits, (_LOST, _AGAIN), strict=True):
-        rows = [(o.due, storable(o.result), o.at, o.id) for o in outcomes if o.state is state]
-        statement.run(connection, rows)
+    lost, again = ([o for o in outcomes if o.state is state] for state in waits)
+    _LOST.run(connection, [(o.due, storable(o.result), o.at, o.id) for o in lost])
+    _AGAIN.run(connection, [(o.due, int(o.untried), storable(o.result), o.at, o.id) for o in again])
     _SETTLE.run(
         connection,
         [

@@ -212,6 +212,14 @@ class SettleContract(OutboxCase):
             self.assertEqual(self.taken(), [])
             self.now += 10
 
+    def test_untried(self) -> None:
+        """One that was taken and not handed over was no attempt."""
+        self.fill(1)
+        for untried, attempts in ((True, 1), (True, 1), (False, 1), (True, 2), (False, 2)):
+            [taken] = self.take()
+            self.assertEqual(taken.attempts, attempts)
+            self.settle(Outcome(1, QUEUED, NOW, due=NOW, untried=untried))
+
     def test_brokenLink(self) -> None:
         """One whose answer never came is sent again once, marked as doubtful; the second time it has failed."""
         self.fill(1)

@@ -54,6 +54,7 @@ class MemoryOutbox:
                 state=state,
                 doubted=doubted,
                 due=outcome.due,
+                attempts=letter.attempts - outcome.untried,
                 message_id=outcome.message_id or letter.message_id,
                 result=outcome.result,
             )

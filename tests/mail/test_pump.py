@@ -273,6 +273,7 @@ class RouteTests(PumpCase):
         self.pump.start()
         self.assertEqual(len(self.hand.mails), 1)
         self.assertEqual(self.states(), [QUEUED] * 12)
+        self.assertEqual({one.attempts for one in self.outbox.all.values()}, {0})
         self.assertEqual(self.pump.trouble, str(GONE))
         self.pump.kick()
         for seconds, tries in ((4, 1), (1, 2), (14, 2), (1, 3), (59, 3), (1, 4)):

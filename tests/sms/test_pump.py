@@ -595,7 +595,7 @@ class PumpTests(SynchronousTestCase):
         letters = self.letters(ids)
         self.assertEqual({one.state for one in letters}, {LetterState.QUEUED})
         self.assertEqual(sum(one.doubted for one in letters), 5)
-        self.assertEqual({one.due for one in letters if not one.doubted}, {0.0})
+        self.assertEqual({(one.due, one.attempts) for one in letters if not one.doubted}, {(0.0, 0)})
 
     def test_mute(self) -> None:
         """From an SMSC that answers nothing, what was taken ahead is put back, and no more is taken."""
