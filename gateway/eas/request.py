@@ -37,6 +37,7 @@ _PLAIN = MappingProxyType({name.lower(): name for name in (*_PARAMETERS.values()
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 _COMMAND = re.compile(r"[A-Za-z]{1,32}")
 _VERSION = re.compile(r"([0-9]{1,2})\.([0-9])")
+_KNOWN = frozenset(map(str, Version))
 # The specification has letters and digits only; clients that put words together with a hyphen are about as well.
 _DEVICE_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 
@@ -227,8 +228,12 @@ def read_head(query: Query, header: Callable[[bytes], bytes | None]) -> Head:
 
 
 def _version(query: Query, header: bytes | None) -> Version:
-    """The version of the request; one that says none is of 2.5, if that has the command."""
-    said = query.version if query.version is not None else text_of(header or b"").strip()
+    """The version of the request; one that says none is of 2.5, if that has the command.
+
+    One client writes a number in the base64 form that is no version's, and the right one in the header.
+    """
+    told = text_of(header or b"").strip()
+    said = query.version if query.version in _KNOWN else told or query.version
     if not said:
         entry = COMMANDS.get(query.command)
         if entry is None or entry.first > Version.V2_5:

@@ -253,6 +253,12 @@ class HeadTests(QueryTestCase):
         found = head(query, "2.5", X_MS_PolicyKey="2", MS_ASAcceptMultiPart="T")
         self.assertEqual((found.version, found.policy_key, found.multipart), (Version.V14_1, 1, False))
 
+    def test_noVersionInTheQuery(self) -> None:
+        """Where the base64 query says a version that there is not, that of the header counts, if there is one."""
+        self.assertIs(head(encoded(version=145), "14.1").version, Version.V14_1)
+        for told in (None, "", "14.5"):
+            self.assertEqual(self.refused(encoded(version=145), told).status, 400)
+
     def test_headersFillWhatTheQueryLacks(self) -> None:
         """Policy key and multipart of the headers count beside a base64 query without them."""
         found = head(encoded(), None, X_MS_PolicyKey="2", MS_ASAcceptMultiPart="T")
