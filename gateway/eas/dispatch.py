@@ -25,6 +25,7 @@ from gateway.eas.call import Answer, Call, Command, Refused, Stream, Unavailable
 from gateway.eas.commands import COMMANDS, root_of
 from gateway.eas.content import BodyLimits, Header
 from gateway.eas.giving import giving
+from gateway.eas.incoming import Content
 from gateway.eas.request import BadRequest, Head, parse_query, read_head
 from gateway.eas.status import refusal
 from gateway.eas.users import names_another, parse_basic
@@ -45,11 +46,14 @@ LONGEST_AGENT = 256
 
 @frozen
 class Arrival:
-    """A complete POST: the query, the headers, the body, and the client's address."""
+    """A complete POST: the query, the headers, the body, and the client's address.
+
+    The body stays where it is until it is known who has sent it; whoever takes the arrival closes it.
+    """
 
     query: bytes
     header: Header
-    body: bytes
+    body: Content
     address: str
 
 
@@ -132,14 +136,17 @@ class Dispatcher:
 
     async def post(self, arrival: Arrival) -> Reply:
         """Answer a command; while it waits nothing of the arrival is kept."""
-        entry = Entry(self.clock.seconds(), arrival.address, received=len(arrival.body))
+        entry = Entry(self.clock.seconds(), arrival.address, received=arrival.body.length)
         root: str | None = None
         version: Version | None = None
         try:
-            user = await self._user(arrival.header, entry)
-            head = self._head(arrival, user, entry)
-            root, version = root_of(head.command), head.version
-            call = await self._call(arrival, head, user)
+            try:
+                user = await self._user(arrival.header, entry)
+                head = self._head(arrival, user, entry)
+                root, version = root_of(head.command), head.version
+                call = await self._call(arrival, head, user)
+            finally:
+                arrival.body.close()
             accepted = arrival.header(b"Accept-Encoding")
             del arrival
             answering = self._answering(call)
@@ -210,7 +217,7 @@ class Dispatcher:
             raise Refused(MAXIMUM_DEVICES, str(full)) from full
         self.came(call.device, call.command)
         self.gate(call, device)
-        body = content.read(arrival.body, head, arrival.header, self.limits)
+        body = content.read(arrival.body.read(), head, arrival.header, self.limits)
         return evolve(call, body=body.element, raw=body.raw) if body.element is not None or body.raw else call
 
     # The answer.

@@ -15,6 +15,7 @@ from gateway.convert.flags import ConversionError
 from gateway.convert.message import amendment
 from gateway.eas.call import Version
 from gateway.eas.collection import Collection, Command, Verb, digest, item_id, server_id
+from gateway.eas.rendering import size_of
 from gateway.eas.sending import Sending
 from gateway.eas.syncanswer import CONVERSION, SUCCESS
 from gateway.element import Element
@@ -127,7 +128,8 @@ class Drafts:
             base = await self.mailbox.read(folder.user, folder.path, item.name, item.state)
         sender = self.sending.sender(folder.user, name[:24])
         id = server_id(folder.id, item.id) if item is not None else ""
-        draft: Drafted = await self.sending.worked(partial(drafted, data, sender, id, base))
+        size = size_of([data]) + len(base or b"")
+        draft: Drafted = await self.sending.worked(partial(drafted, data, sender, id, base), size)
         if len(draft.message) > self.sending.limits.message:
             return Prepared(Amend(item.id) if item is not None else None, TOO_LARGE)
         state, extra = (item.state, item.extra) if item is not None else ("D", {})

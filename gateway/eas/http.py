@@ -107,7 +107,7 @@ class ActiveSync:
         if method == b"OPTIONS":
             self.answer(request, self.dispatcher.options(fields.get, address))
         else:
-            arrival = Arrival(query, fields.get, incoming.content.read(), address)
+            arrival = Arrival(query, fields.get, incoming.content.keep(), address)
             self.answer(request, self.dispatcher.post(arrival))
 
     def client(self, request: DeviceRequest, incoming: Incoming) -> str:

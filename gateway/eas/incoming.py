@@ -52,14 +52,41 @@ class Fields:
         return self._values.get(name.lower())
 
 
+@define(eq=False)
+class Content:
+    """A body that is complete, where it has waited for that: a large one is not in memory before it is read."""
+
+    length: int
+    _file: IO[bytes]
+    _kept: bool = field(init=False, default=False)
+
+    def keep(self) -> Content:
+        """The same for somebody who reads it later, and then closes it."""
+        self._kept = True
+        return self
+
+    def read(self, most: int = -1) -> bytes:
+        """The body, or no more of it than so many bytes; once."""
+        return self._file.read(most)
+
+    def close(self) -> None:
+        """Nobody reads it any more."""
+        self._file.close()
+
+    def release(self) -> None:
+        """Close it, unless it is kept."""
+        if not self._kept:
+            self.close()
+
+
 @frozen
 class Incoming:
-    """A request that is complete: what its line, its header and its body say. C{content} is closed by the giver."""
+    """A request that is complete: what its line, its header and its body say. The giver releases C{content}."""
 
     method: bytes
     target: bytes
     fields: Fields
-    content: IO[bytes]
+    content: Content
 
 
 class Doorway(Protocol):
@@ -149,10 +176,14 @@ class DeviceRequest:
         """The request is complete: hand it over."""
         channel, fields, content = self.channel, self.requestHeaders, self._content or BytesIO()
         assert channel is not None and fields is not None
-        self.requestHeaders = self._content = None
+        self.requestHeaders = None
+        body = Content(self.received if self._content is not None else 0, content)
+        self._content = None
         content.seek(0)
-        with content:
-            channel.door.serve(self, Incoming(method, target, fields, content))
+        try:
+            channel.door.serve(self, Incoming(method, target, fields, body))
+        finally:
+            body.release()
 
     def connectionLost(self, reason: Failure) -> None:
         """The connection is gone: whoever works on an answer may stop."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from ipaddress import ip_network
 from traceback import clear_frames
 
+from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IProtocolNegotiationFactory
@@ -21,7 +22,7 @@ from gateway.eas.call import Answer, Call, Refused
 from gateway.eas.dispatch import Arrival
 from gateway.eas.http import PATH as LOWER_PATH
 from gateway.eas.http import TrustedProxies, client_address
-from gateway.eas.incoming import DeviceRequest, Fields, Incoming
+from gateway.eas.incoming import IN_MEMORY, Content, DeviceRequest, Fields, Incoming
 from gateway.element import Element
 from tests.eas.lane import SYNC, LaneCase, Told, query, raw
 from tests.support import PATH, WBXML, Connection, basic
@@ -560,6 +561,29 @@ class LeakTests(LaneCase):
         (request,) = self.alive(DeviceRequest)
         self.assertIsNone(request.requestHeaders)
         connection.lose()
+
+    def test_strangers(self) -> None:
+        """The large body of who is not known yet waits on disk, is read once that is known, and else not at all."""
+        checked: list[Deferred[str]] = []
+
+        def check(*asked: str) -> Deferred[str]:
+            checked.append(Deferred())
+            return checked[-1]
+
+        self.patch(type(self.world.dispatcher.authenticator), "check", check)
+        body = SYNC + bytes(IN_MEMORY)
+        for outcome in (UnauthorizedLogin("wrong"), "ann", None):
+            connection = self.connect()
+            connection.send(raw(body=body))
+            (content,) = (one for one in self.alive(Content) if isinstance(one, Content) and not one._file.closed)
+            self.assertEqual((content.length, content._file.tell()), (len(body), 0))
+            if outcome is None:
+                connection.lose()
+            else:
+                checked[-1].callback(outcome) if isinstance(outcome, str) else checked[-1].errback(outcome)
+            self.assertTrue(content._file.closed)
+            connection.answers()
+            del content
 
     def test_over(self) -> None:
         """Nothing is left of requests that were answered, nor of those whose client left at some stage."""

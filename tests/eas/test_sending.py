@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.eas.call import Answer, Refused, Unavailable, Version
 from gateway.eas.moving import Moving
-from gateway.eas.sending import COMMANDS, Sending, SendingLimits
+from gateway.eas.sending import COMMANDS, LARGE, LARGE_WAITING, Sending, SendingLimits
 from gateway.eas.status import refusal
 from gateway.element import Element
 from gateway.interfaces import BackendDown
@@ -530,6 +530,34 @@ class RefusedTests(SendingCase):
         body = self.body("SendMail")
         with self.assertRaises(Unavailable):
             result_of(self.sending(call_of("SendMail", body)))
+
+    def test_largeAlone(self) -> None:
+        """Of large mails one at a time is composed, for what that takes of memory, and a few wait, others are put off with
+        HTTP 503; small ones do not wait for them."""
+        begun: list[Deferred[Any]] = []
+
+        def run(work: Any) -> Deferred[Any]:
+            begun.append(Deferred())
+            return begun[-1].addCallback(lambda _: work())
+
+        self.sending.run = run
+        large = MIME + b"x" * LARGE
+        asked = [
+            Deferred.fromCoroutine(self.sending(call_of("SendMail", self.body("SendMail", mime=mime))))
+            for mime in (large, large, MIME, MIME)
+        ]
+        self.assertEqual(len(begun), 3)
+        for number, count in enumerate((4, 4, 4, 4)):
+            begun[number].callback(None)
+            self.assertEqual(len(begun), count)
+        for one in asked:
+            self.successResultOf(one)
+        bodies = [self.body("SendMail", mime=large) for _ in range(LARGE_WAITING + 2)]
+        asked = [Deferred.fromCoroutine(self.sending(call_of("SendMail", body))) for body in bodies]
+        self.failureResultOf(asked.pop(), Unavailable)
+        for one in asked:
+            begun[-1].callback(None)
+            self.successResultOf(one)
 
     def test_trouble(self) -> None:
         """111, HTTP 503: while the store does not answer nothing is lost; the client comes again."""
