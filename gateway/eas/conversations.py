@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from attrs import define
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -27,6 +29,9 @@ CACHE = "RI"
 LENGTH = 16
 
 _PARTS = frozenset({"ItemOperations:ConversationId", "ItemOperations:DstFldId", "ItemOperations:Options"})
+PATIENCE, STEP = 3.0, 0.25
+"""For how long, in seconds, the index may take in what has just arrived, and how often that is looked for."""
+
 _NOT_TO = frozenset({FolderType.DRAFTS, FolderType.OUTBOX})
 _NOT_FROM = _NOT_TO | {FolderType.SENT, FolderType.DELETED}
 """Where mails do not arrive: their owner has put them there."""
@@ -43,13 +48,17 @@ class Unfit(Exception):
 @define(eq=False)
 class ConversationMoves:
     """The Move of ItemOperations: a conversation goes to a folder from all others but Sent Items, and so does every
-    mail of it that comes later (L{Diverting} sees to that)."""
+    mail of it that comes later (L{Diverting} sees to that).
+
+    A mail that the device has just been given is in the index a moment later, which is waited for.
+    """
 
     log = Logger()
 
     moving: Moving
     index: ISearchIndex
     diversions: IDiversions
+    clock: IReactorTime
 
     async def move(self, call: Call, element: Element, own: Own | None = None) -> Element:
         """Execute a Move; the element for the Response.
@@ -92,13 +101,23 @@ class ConversationMoves:
     async def _found(self, user: str, conversation: bytes, folders: Sequence[int]) -> list[Item]:
         if len(conversation) != LENGTH:
             raise Unfit(NOT_FOUND)
+        behind = await self._behind(folders)
         matches = await self.index.search(user, Sought(conversation=conversation), 0, MOST)
         items = await self.moving.ledger.items(user, matches.items)
         if items:
             return items
-        if await self.index.behind(folders):
+        if behind:
             raise BackendDown("the index is not up to date yet")
         raise Unfit(NOT_FOUND)
+
+    async def _behind(self, folders: Sequence[int]) -> bool:
+        """Whether the index still lacks mails of these folders when there is no more patience with it."""
+        end = self.clock.seconds() + PATIENCE
+        while await self.index.behind(folders):
+            if self.clock.seconds() >= end:
+                return True
+            await deferLater(self.clock, STEP)
+        return False
 
 
 def _target(element: Element) -> str:

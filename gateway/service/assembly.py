@@ -211,7 +211,7 @@ def assemble(config: Config, reactor: Any) -> Parts:
     reading, spools = Reading(source, pools.run("files")), Spools(str(config.data.folder))
     others = {
         "ItemOperations:EmptyFolderContents": FolderOperations(moving).empty,
-        "ItemOperations:Move": ConversationMoves(moving, store.index, store.diversions).move,
+        "ItemOperations:Move": ConversationMoves(moving, store.index, store.diversions, reactor).move,
     }
     commands["ItemOperations"] = ItemOperations(store, reading, spools, rules, others, moving.own)
     commands["GetAttachment"] = GetAttachment(store, reading, spools, rules)

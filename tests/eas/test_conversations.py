@@ -6,12 +6,13 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from gateway.arrangement import Diversion, Shift
-from gateway.eas.conversations import ConversationMoves, Diverting
+from gateway.eas.conversations import PATIENCE, STEP, ConversationMoves, Diverting
 from gateway.eas.moving import Moving
 from gateway.element import Element
 from gateway.index import Document, Sought
@@ -74,14 +75,31 @@ class ConversationCase(SynchronousTestCase):
 
 
 class MoveTests(ConversationCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.clock = Clock()
+
+    def tearDown(self) -> None:
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def move(
         self, target: Any, *more: Element, talk: bytes | str | None = TALK, options: Element | None = ALWAYS
     ) -> str:
+        return self.told(self.begin(target, *more, talk=talk, options=options), talk)
+
+    def begin(
+        self, target: Any, *more: Element, talk: bytes | str | None = TALK, options: Element | None = ALWAYS
+    ) -> Deferred[Element]:
+        """Ask for a Move, which waits for the index."""
         element = part("Move", None if talk is None else part("ConversationId", talk), options, *more)
         if target is not None:
             element.children.append(part("DstFldId", str(target)))
-        moves = ConversationMoves(self.moving, self.store.index, self.store.diversions)
-        answer = result_of(moves.move(call_of("ItemOperations", None), element))
+        moves = ConversationMoves(self.moving, self.store.index, self.store.diversions, self.clock)
+        return Deferred.fromCoroutine(moves.move(call_of("ItemOperations", None), element))
+
+    def told(self, moved: Deferred[Element], talk: bytes | str | None) -> str:
+        """The Status of a Move."""
+        answer = result_of(moved)
         self.assertEqual(answer.tag, "ItemOperations:Move")
         self.assertEqual(answer.children[1], part("ConversationId", talk))
         return answer.text_of("ItemOperations:Status") or ""
@@ -164,12 +182,38 @@ class MoveTests(ConversationCase):
         self.assertEqual(result_of(self.store.diversions.diverted("ann", [TALK, bytes(16)])), {})
 
     def test_notIndexedYet(self) -> None:
-        """Status 3: it is not found, but the index is not up to date: the client may try again."""
+        """Status 3: it is not found, but the index is not up to date for some time: the client may try again."""
         new = bytes([7] * 16)
         self.mail("", "n", new)
-        self.assertEqual(self.move(self.trash, talk=new), "3")
+        moved = self.begin(self.trash, talk=new)
+        self.clock.pump([STEP] * int(PATIENCE / STEP - 1))
+        self.assertNoResult(moved)
+        self.clock.advance(STEP)
+        self.assertEqual(self.told(moved, new), "3")
         self.take_in()
         self.assertEqual(self.move(self.trash, talk=new), "1")
+
+    def test_indexedMeanwhile(self) -> None:
+        """A conversation that begins, or goes on, with a mail that has just arrived waits until that is in the index."""
+        new = bytes([7] * 16)
+        for talk, names in ((new, ["n"]), (TALK, ["a", "b", "n", "o"])):
+            self.mail("", names[-1], talk)
+            moved = self.begin(self.trash, talk=talk)
+            self.assertNoResult(moved)
+            self.take_in()
+            self.clock.advance(STEP)
+            self.assertEqual(self.told(moved, talk), "1")
+            self.assertEqual(self.where()[".Trash"], names)
+            self.take_in()
+
+    def test_left(self) -> None:
+        """Who leaves while the index is waited for has moved nothing."""
+        self.mail("", "n", TALK)
+        moved = self.begin(self.trash)
+        moved.cancel()
+        self.failureResultOf(moved, CancelledError)
+        self.take_in()
+        self.assertNotIn(".Trash", self.where())
 
     def test_recipientCache(self) -> None:
         """Status 105: the recipient information cache."""
