@@ -148,16 +148,17 @@ def _options(element: Element, item_class: str, version: Version) -> SyncOptions
 def view_options(element: Element | None, version: Version) -> SyncOptions:
     """How mails are to be shown that are asked for one by one: MIMESupport, BodyPreference, BodyPartPreference.
 
+    Who asks for MIME and nothing else, without a word on MIMESupport, gets it.
+
     @raise Malformed: a value out of range, a wrong BodyPreference.
     @raise Refused: 164, a BodyPartPreference for another type than HTML.
     """
     if element is None:
         return SyncOptions()
-    return SyncOptions(
-        mime_support=_option(element, "AirSync:MIMESupport", 2) or 0,
-        bodies=_bodies(element, version),
-        part=_part(element, version),
-    )
+    support, bodies = _option(element, "AirSync:MIMESupport", 2), _bodies(element, version)
+    if support is None:
+        support = 2 if [body.type for body in bodies] == [4] else 0
+    return SyncOptions(mime_support=support, bodies=bodies, part=_part(element, version))
 
 
 def _bodies(options: Element, version: Version) -> tuple[BodyPreference, ...]:

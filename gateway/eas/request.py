@@ -23,6 +23,7 @@ MAX_QUERY = 4096
 
 _MAX_FIELDS = 32
 _MAX_DEVICE_TYPE = 32
+_GUID = 16
 _UINT32 = 0xFFFFFFFF
 
 _PARAMETERS: Mapping[int, str] = MappingProxyType(
@@ -197,8 +198,13 @@ class _Bytes:
 
 
 def _device(raw: bytes) -> str:
-    """A device id: letters and digits as they are, anything else (a GUID) as hexadecimal digits; lower case."""
-    return raw.decode().lower() if raw.isalnum() else raw.hex()
+    """A device id: letters and digits as they are, anything else (a GUID) as hexadecimal digits; lower case.
+
+    What is longer than a GUID is words that are put together, if the plain form may have it so.
+    """
+    text = raw.decode("latin-1").lower()
+    together = len(raw) > _GUID and _DEVICE_ID.fullmatch(text)
+    return text if raw.isalnum() or together else raw.hex()
 
 
 def read_head(query: Query, header: Callable[[bytes], bytes | None]) -> Head:

@@ -103,7 +103,10 @@ class ItemOperationsTests(FetchCase):
         self.each(VERSIONS, check, PLAIN)
 
     def test_mimeSupport(self) -> None:
-        """MIME comes where MIMESupport is 2, with its size; with 0 and 1 an ordinary mail has no Data (case 8)."""
+        """MIME comes where MIMESupport is 2, with its size; with 0 and 1 an ordinary mail has no Data (case 8).
+
+        Without MIMESupport it comes to who asks for nothing else.
+        """
 
         def check(phone: Client, inbox: int) -> None:
             name = self.item(phone, inbox)
@@ -113,6 +116,9 @@ class ItemOperationsTests(FetchCase):
                 self.assertNotEqual(found["Type"], "4")
                 both = self.ask(phone, of_item(name, air("MIMESupport", value), preference(1), preference(4))).body
                 self.assertEqual((both["Type"], both["Data"].strip()), ("1", WORDS))
+            self.assertEqual(self.ask(phone, of_item(name, preference(4))).body["Type"], "4")
+            either = self.ask(phone, of_item(name, preference(1), preference(4))).body
+            self.assertEqual(either["Type"], "1")
             asked = of_item(name, air("MIMESupport", 2), preference(4))
             found = self.ask(phone, asked).body
             self.assertEqual((found["Type"], found["Data"]), ("4", PLAIN))

@@ -168,6 +168,12 @@ class Base64QueryTests(QueryTestCase):
         for raw, device in ((b"ApplDNPX", "appldnpx"), (guid, guid.hex()), (b"a-b", "612d62")):
             self.assertEqual(parse_query(encoded(device=raw)).device, device)
 
+    def test_longDeviceIds(self) -> None:
+        """What is longer than a GUID is the text that it would be in the plain form; in hexadecimal it has no room."""
+        query = parse_query(encoded(device=b"Go-ActiveSync-example"))
+        self.assertEqual(query.device, "go-activesync-example")
+        self.assertEqual(parse_query(encoded(device=b"go activesync example")).device, b"go activesync example".hex())
+
     def test_parameters(self) -> None:
         """Tagged values get the names that they have in the plain form; a User is read too."""
         values = {0: b"5:1:0", 1: b"5", 2: b"old", 3: b"7", 4: b"x", 5: b"old", 6: b"y", 8: b"EXAMPLE\\ann", 99: b""}
