@@ -213,9 +213,10 @@ class TriggerDoor:
         lines = await self.triggers.lines_of(number)
         if not lines:
             raise self._refused(rule, "unknown", NotHere(550, "5.1.1", "No device has this number"))
-        # A number is one phone: of two registrations the older one was forgotten.
-        newest = max(lines, key=lambda line: line.since)
-        return evolve(newest, operator=rule.operator, address="")
+        # A number is one phone: of two registrations the older one was forgotten. But a user cannot have the triggers
+        # of somebody else's number by having a device say that it is its own.
+        chosen = max(lines, key=lambda line: (line.by != "device", line.since))
+        return evolve(chosen, operator=rule.operator, address="")
 
     def _refused(self, rule: DoorRule, what: str, refusal: NotHere) -> NotHere:
         self.counted(rule.operator, what)

@@ -244,6 +244,14 @@ class TriggerTests(DoorCase):
         self.send()
         self.assertEqual([line.key.device for line, _, _ in self.knocks], ["new"])
 
+    def test_takenByADevice(self) -> None:
+        """A device that registers itself with the number of another one, which an administrator has registered, does
+        not get its triggers."""
+        self.register(NUMBER, by="root", since=EPOCH - 99)
+        self.register(NUMBER, DeviceKey("eve", "new"), by="device", since=EPOCH)
+        self.send()
+        self.assertEqual([line.key for line, _, _ in self.knocks], [PHONE])
+
 
 class TextTests(DoorCase):
     def test_forms(self) -> None:
