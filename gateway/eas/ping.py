@@ -20,7 +20,8 @@ EXPIRED, CHANGED, MISSING, MALFORMED, INTERVAL, FOLDERS, HIERARCHY, FAILED = ran
 
 CLASSES = frozenset({"Email", "Calendar", "Contacts", "Tasks", "Notes"})
 LONGEST_ID = 64
-_NUMBER = re.compile(r"-?[0-9]{1,9}", re.ASCII)
+# Some say 4294967295 for "as long as you can": that is a number, and too long.
+_NUMBER = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 _ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 
 _STATUSES = MappingProxyType({Why.EXPIRED: EXPIRED, Why.CHANGED: CHANGED, Why.HIERARCHY: HIERARCHY, Why.FAILED: FAILED})
@@ -135,7 +136,7 @@ class Ping:
     async def _begin(self, held: Held, device: Device, asked: Asked) -> Answer | Mapping[int, int]:
         """Check in the documented order, and look: an answer, or the numbers to wait above."""
         limits = self.parking.limits
-        if len(asked.folders or ()) > limits.max_folders:
+        if len(asked.folders or device.folders or ()) > limits.max_folders:
             return _say(held, FOLDERS, Element("Ping:MaxFolders", limits.max_folders))
         parameters = merge(asked.interval, asked.folders, device.heartbeat, device.folders)
         if parameters is None or (asked.interval is None and asked.folders is None and not asked.bare):

@@ -51,8 +51,8 @@ class WBXMLError(ValueError):
 class Limits:
     """What a document may cost.
 
-    C{depth}: elements open at once; C{elements}: elements and pieces of text together; C{size}: bytes of the
-    document; C{expansion}: bytes that references into the string table may add up to.
+    C{depth}: elements open at once; C{elements}: elements and pieces of text together, and half the switches of the
+    page; C{size}: bytes of the document; C{expansion}: bytes that references into the string table may add up to.
     """
 
     depth: int = 32
@@ -241,12 +241,17 @@ def _tree(data: bytes, position: int, strings: _Strings, limits: Limits) -> Elem
     texts: list[str | bytes] = []
     tags: tuple[str | None, ...] = TAGS[0]
     room = limits.elements + 1
+    # An element needs one switch at most, and some clients switch to the page that they are on.
+    turns = 2 * room
     while room:
         token = data[position]
         position += 1
         if token == SWITCH_PAGE:
             tags = TAGS[data[position]] if data[position] < len(TAGS) else _NO_TAGS
             position += 1
+            turns -= 1
+            if not turns:
+                raise WBXMLError("more switches of the page than elements could need")
         elif token == END:
             _close(top, texts, stack)
             top = stack.pop()

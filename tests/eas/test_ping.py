@@ -103,7 +103,7 @@ class ParametersTests(PingCase):
         self.assertEqual(status_of(self.phone.post("Ping", Element("Ping:Ping", Element("Ping:Folders")))), "3")
 
     def test_rejectedIsNotRemembered(self) -> None:
-        """What is answered with Status 3, 4, 5, 6 or 7 changes nothing of what is remembered."""
+        """What is answered with Status 4, 5, 6 or 7 changes nothing of what is remembered."""
         self.parked(self.inbox)
         self.later(61)
         before = self.cached()
@@ -116,6 +116,12 @@ class ParametersTests(PingCase):
         }.items():
             self.assertEqual(status_of(answers), status)
         self.assertEqual(self.cached(), before)
+
+    def test_missingIsNotRemembered(self) -> None:
+        """What is answered with Status 3 is not remembered, so that two halves never make a whole."""
+        self.assertEqual(status_of(self.phone.ping(480)), "3")
+        self.assertEqual(status_of(self.phone.ping(None, self.inbox)), "3")
+        self.assertEqual(self.cached(), (None, None))
 
     def test_acceptedWithNews(self) -> None:
         """A Ping answered at once with Status 2 is remembered."""
@@ -219,10 +225,11 @@ class StatusTests(PingCase):
             self.assertEqual(answers[0].element.text_of("Ping:HeartbeatInterval"), "60")
 
     def test_tooLong(self) -> None:
-        """An interval above the maximum: Status 5 with the maximum."""
-        answers = self.phone.ping(2701, self.inbox)
-        self.assertEqual(status_of(answers), "5")
-        self.assertEqual(answers[0].body.hex(), "03016a00000d454703350001480332373030000101")
+        """An interval above the maximum, however large: Status 5 with the maximum."""
+        for interval in (2701, 4294967295, 99999999999999999999):
+            answers = self.phone.ping(interval, self.inbox)
+            self.assertEqual(status_of(answers), "5")
+            self.assertEqual(answers[0].body.hex(), "03016a00000d454703350001480332373030000101")
 
     def test_limitsThemselves(self) -> None:
         """An interval equal to a limit parks."""
@@ -237,6 +244,16 @@ class StatusTests(PingCase):
         answers = self.phone.ping(10, *range(1, 302))
         self.assertEqual(status_of(answers), "6")
         self.assertEqual(answers[0].body.hex(), "03016a00000d4547033600014d03333030000101")
+
+    def test_tooManyRememberedFolders(self) -> None:
+        """More remembered folders than allowed by now are Status 6 too; a Ping with fewer parks."""
+        self.parked(self.inbox, self.sent)
+        self.later(61)
+        self.world.parking.limits = ParkingLimits(max_folders=1)
+        for answers in (self.phone.post("Ping"), self.phone.ping(60)):
+            self.assertEqual(status_of(answers), "6")
+            self.assertEqual(answers[0].element.text_of("Ping:MaxFolders"), "1")
+        self.parked(self.inbox)
 
     def test_order(self) -> None:
         """Checks come in order: syntax, folder count, missing parameters, interval, then the hierarchy."""
@@ -356,6 +373,42 @@ class ChangeTests(PingCase):
         old = Found("1.old", "", self.world.now() - 10 * 86400)
         self.world.board.changed(*self.world.result(self.world.store.record({self.inbox: ([old], [])})))
         self.assertEqual(self.phone.connection.answers(), [])
+
+    def test_fallsOutOfTheWindow(self) -> None:
+        """A mail that grows older than the device's window while it is parked wakes nobody, nor does its next Ping."""
+        self.world.found(self.inbox, "1.a")
+        asked = SyncOptions(filter=1)
+        for count in range(3):
+            key = self.phone.keys[self.inbox] if count else "0"
+            request = SyncRequest(key, b"%d" % count, self.world.now(), options=asked, get_changes=count > 0)
+            done = self.world.result(self.world.store.sync(self.phone.key, self.inbox, request))
+            self.phone.keys[self.inbox] = done.key
+            self.world.store.given(self.phone.key, self.inbox, done.key)
+        self.parked(self.inbox, interval=2700)
+        for _ in range(50):
+            self.world.clock.advance(2700)
+            self.assertEqual(status_of(self.later(1)), "1")
+            self.world.parking.levels.forget(self.phone.key)
+            self.parked(self.inbox, interval=2700)
+
+    def test_moreAvailable(self) -> None:
+        """What the last Sync left for the next one, for it did not fit into the window, is news: Status 2 at once."""
+        self.world.found(self.inbox, "1.a", "2.a", "3.a")
+        request = SyncRequest(self.phone.keys[self.inbox], b"w", self.world.now(), window=1, get_changes=True)
+        done = self.world.result(self.world.store.sync(self.phone.key, self.inbox, request))
+        self.world.store.given(self.phone.key, self.inbox, done.key)
+        self.assertTrue(done.more)
+        answers = self.phone.ping(60, self.inbox)
+        self.assertEqual((status_of(answers), folders_of(answers)), ("2", [str(self.inbox)]))
+
+    def test_newestKeyUnconfirmed(self) -> None:
+        """What was given with a key that the device has not used yet is no news: the newest key counts."""
+        self.world.found(self.inbox, "1.a")
+        request = SyncRequest(self.phone.keys[self.inbox], b"w", self.world.now(), get_changes=True)
+        done = self.world.result(self.world.store.sync(self.phone.key, self.inbox, request))
+        self.assertEqual(len(done.batch), 1)
+        self.world.store.given(self.phone.key, self.inbox, done.key)
+        self.parked(self.inbox)
 
     def test_folderNotWatched(self) -> None:
         """A change in a folder that the Ping does not name wakes nobody."""
@@ -634,6 +687,18 @@ class HierarchyTests(PingCase):
         for change in self.world.result(self.world.store.record_hierarchy("ann", FOLDERS[:1]))[1]:
             self.world.board.changed(change)
         self.assertEqual(status_of(self.phone.connection.answers()), "7")
+
+    def test_folderRenamedOrMovedWhileParked(self) -> None:
+        """A folder that gets another name or another parent ends the parked Ping with Status 7."""
+        for folder in (
+            FoundFolder(".New", "New", FolderType.USER_MAIL),
+            FoundFolder(".Sent.New", "New", FolderType.USER_MAIL, ".Sent"),
+        ):
+            self.phone.synchronise()
+            self.parked(self.inbox)
+            for change in self.world.result(self.world.store.record_hierarchy("ann", [*FOLDERS, folder]))[1]:
+                self.world.board.changed(change)
+            self.assertEqual(status_of(self.phone.connection.answers()), "7")
 
     def test_hierarchyComesFirst(self) -> None:
         """If hierarchy and items changed together, Status 7 comes first, and Status 2 with the next Ping."""

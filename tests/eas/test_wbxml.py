@@ -297,6 +297,12 @@ class LimitTests(SynchronousTestCase):
             self.assertEqual(decode(data, Limits(elements=3)).tag, "AirSync:Sync")
             self.assertRaises(WBXMLError, decode, data, Limits(elements=2))
 
+    def test_switches(self) -> None:
+        """Two switches of the page for each element are read; very many are refused instead of gone through."""
+        data = HEADER + b"\x45" + b"\x00\x0d\x00\x07\x0b" * 3 + b"\x01"
+        self.assertEqual(decode(data, Limits(elements=4)).tag, "AirSync:Sync")
+        self.assertRaises(WBXMLError, decode, HEADER + b"\x00\x00" * 10 + b"\x05", Limits(elements=4))
+
     def test_manyPiecesOfText(self) -> None:
         """Text in very many pieces is refused like very many elements, instead of being joined."""
         self.assertRaises(WBXMLError, decode, HEADER + b"\x00\x0d\x4b" + b"\x03A\0" * 100_001 + b"\x01")
