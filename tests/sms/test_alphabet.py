@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+from smpplib import gsm
 from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.sms.alphabet import ASCII, BINARY, GSM, LATIN1, UCS2, alphabet_for, alphabet_of, cut, septets
@@ -13,7 +14,11 @@ EXTENDED = "^{}\\[~]|€\f"
 
 class GSMTests(SynchronousTestCase):
     def test_sectionSign(self) -> None:
-        """0x5F is the section sign, and there is no backtick."""
+        """Trap: smpplib sends a backtick as 0x5F, which is the section sign, and lacks that and the form feed. Here 0x5F
+        is the section sign, and there is no backtick."""
+        self.assertEqual(gsm.gsm_encode("`"), b"\x5f")
+        for lacking in "§\f":
+            self.assertRaises(UnicodeError, gsm.gsm_encode, lacking)
         self.assertEqual(GSM.encode("§"), b"\x5f")
         self.assertRaises(ValueError, GSM.encode, "`")
         self.assertIs(alphabet_for("`"), UCS2)
@@ -77,13 +82,18 @@ class AlphabetTests(SynchronousTestCase):
 
 class CutTests(SynchronousTestCase):
     def test_escapePairs(self) -> None:
-        """An escape is never parted from its code: the piece ends before it."""
+        """Trap: smpplib cuts wherever the length is reached. Here an escape is never
+        parted from its code: the piece ends before it."""
+        parts, *_ = gsm.make_parts("a" * 152 + "€" * 9)
+        self.assertEqual([part[-1:] for part in parts][:1], [b"\x1b"])
         pieces = cut(GSM.units("a" * 152 + "€" * 2), 153)
         self.assertEqual([len(piece) for piece in pieces], [152, 4])
         self.assertEqual(pieces[1], b"\x1b\x65\x1b\x65")
 
     def test_surrogatePairs(self) -> None:
-        """Neither are the halves of a surrogate pair."""
+        """Trap: so are the halves of a surrogate pair by smpplib. Here they are not."""
+        parts, *_ = gsm.make_parts("a" * 66 + "\U0001f600" + "a" * 10)
+        self.assertEqual(parts[0][-2:], b"\xd8\x3d")
         pieces = cut(UCS2.units("a" * 66 + "\U0001f600"), 134)
         self.assertEqual([len(piece) for piece in pieces], [132, 4])
         self.assertEqual(len(cut(UCS2.units("a" * 67), 133)[0]), 132)
