@@ -349,6 +349,10 @@ class IOutbox(Interface):
     def letters(user: str | None, device: str | None, most: int) -> Deferred[list[Letter]]:
         """The newest letters of a device, a user or everybody, newest first; without what mails of users hold."""
 
+    def stuck(route: str, after: float, upto: float, id: int, most: int) -> Deferred[list[Letter]]:
+        """The mails of users that were made later than C{after}, up to C{upto}, and have still to go out, in the order
+        of their numbers from above C{id} on; each with its first 32 KiB alone."""
+
     def forget(before: float) -> Deferred[int]:
         """Delete letters whose life is over and that are older than that; how many."""
 

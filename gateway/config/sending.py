@@ -390,6 +390,13 @@ class Relay:
         "straight into their mailboxes",
         live=True,
     )
+    delay_warning_hours: int = option(
+        4,
+        Number(0, 96),
+        "After how long a mail that still waits for the server is told of in the Inbox of its sender, once; 0: never",
+        unit="hours",
+        live=True,
+    )
     hello_name: str = option(
         "",
         Text(host, empty=True),

@@ -38,6 +38,13 @@ Your mail was not delivered to:
 
 It is not tried again. {what}
 """
+_DELAYED = """\
+Your mail has not been delivered yet to:
+
+{who}
+
+You need not do anything: it is tried again until {until}. {what}
+"""
 _WHOLE = "The mail is attached."
 _HEAD = "Its header is attached."
 
@@ -54,23 +61,37 @@ def undelivered(letter: Letter, faults: Mapping[str, str], host: str, now: datet
     return Letter(letter.key, LOCAL, content=report(letter, told, host, now), recipients=(OWN_INBOX,))
 
 
-def report(letter: Letter, faults: Mapping[str, str], host: str, now: datetime) -> bytes:
-    """The notification, with what it is about."""
+def delayed(letter: Letter, until: float, host: str, now: datetime) -> Letter | None:
+    """The letter that tells the sender of a mail that it still waits; C{None} for one that nobody sent.
+
+    @param letter: the mail, with its header at least. @param until: when it is given up, in seconds since the epoch.
+    """
+    told = {address: letter.result for address in letter.recipients if "@" in address}
+    if not letter.sender or not told:
+        return None
+    return Letter(letter.key, LOCAL, content=report(letter, told, host, now, until), recipients=(OWN_INBOX,))
+
+
+def report(letter: Letter, faults: Mapping[str, str], host: str, now: datetime, until: float = 0.0) -> bytes:
+    """The notification, with what it is about; C{until} it is tried again, 0: never."""
     head = _BLANK.split(letter.content, maxsplit=1)[0]
-    whole = len(letter.content) <= MAX_RETURNED
+    whole = len(letter.content) <= MAX_RETURNED and not until
     made = MIMEMultipart("report")
     made.set_param("report-type", "delivery-status")
     found = _SUBJECT.search(head)
     subject = _FOLD.sub(" ", _line(found[1].decode("ascii", "replace"), 500)) if found else ""
     made["From"] = f"Mail Delivery System <MAILER-DAEMON@{host}>"
     made["To"] = letter.sender
-    made["Subject"] = f"Undelivered: {subject}" if subject else "Undelivered mail"
+    state = "Delayed" if until else "Undelivered"
+    made["Subject"] = f"{state}: {subject}" if subject else f"{state} mail"
     made["Date"] = format_datetime(now)
     made["Message-ID"] = make_msgid(domain=host)
     made["Auto-Submitted"] = "auto-replied"
     who = "\n".join(f"  {address}\n    {why or 'no reason is known'}" for address, why in faults.items())
-    made.attach(MIMEText(_TEXT.format(who=who, what=_WHOLE if whole else _HEAD), "plain", "utf-8"))
-    made.attach(_status(faults, host, letter, now))
+    text = _DELAYED if until else _TEXT
+    said = text.format(who=who, what=_WHOLE if whole else _HEAD, until=_date(until, now))
+    made.attach(MIMEText(said, "plain", "utf-8"))
+    made.attach(_status(faults, host, letter, now, until))
     returned, mark = Message(), secrets.token_hex(16)
     returned["Content-Type"] = "message/rfc822" if whole else "text/rfc822-headers"
     returned["Content-Transfer-Encoding"] = "7bit" if letter.content.isascii() else "8bit"
@@ -82,7 +103,7 @@ def report(letter: Letter, faults: Mapping[str, str], host: str, now: datetime) 
     return octets.replace(b"\r\n", b"\n").replace(mark.encode("ascii"), content.replace(b"\r\n", b"\n"))
 
 
-def _status(faults: Mapping[str, str], host: str, letter: Letter, now: datetime) -> Message:
+def _status(faults: Mapping[str, str], host: str, letter: Letter, now: datetime, until: float) -> Message:
     """The part for programs."""
     blocks = [_block({"Reporting-MTA": f"dns; {host}", "Arrival-Date": _date(letter.created, now)})]
     for address, why in faults.items():
@@ -90,11 +111,13 @@ def _status(faults: Mapping[str, str], host: str, letter: Letter, now: datetime)
         kind = "smtp" if _CODE.match(why) else "x-pushgw"
         said = {
             "Final-Recipient": f"rfc822; {_line(address, 320)}",
-            "Action": "failed",
-            "Status": status[0] if status else "5.0.0",
+            "Action": "delayed" if until else "failed",
+            "Status": status[0] if status else "4.0.0" if until else "5.0.0",
             "Diagnostic-Code": f"{kind}; {_line(why, 800) or 'unknown'}",
             "Last-Attempt-Date": format_datetime(now),
         }
+        if until:
+            said["Will-Retry-Until"] = _date(until, now)
         blocks.append(_block(said))
     part = MIMENonMultipart("message", "delivery-status")
     part.set_payload(blocks)  # type: ignore[arg-type]

@@ -18,7 +18,9 @@ from gateway.core.waker import Waker
 from gateway.eas.notify import NotifyTerms
 from gateway.metrics import Metrics
 from gateway.model import DeviceKey
+from gateway.service.delays import Delays
 from gateway.service.limits import LimitNotices
+from gateway.service.mail import host_name
 from gateway.service.waking import DAY, Terms
 from gateway.store import Store
 from gateway.trigger import Decided, Letter, LetterState, Line, Outcome, Receipt, Verdict
@@ -71,6 +73,7 @@ class Knocking:
     config: Config
     now: Callable[[], int]
     limits: LimitNotices
+    delays: Delays
     senders: list[Sender] = field(factory=list)
     _warned: dict[DeviceKey, int] = field(init=False, factory=dict)
 
@@ -115,6 +118,7 @@ class Knocking:
     def reload(self, config: Config) -> None:
         """Put another configuration in force."""
         self.config = self.limits.config = config
+        self.delays.hours = config.relay.delay_warning_hours
         for sender in self.senders:
             sender.apply(config)
         self.parks.young_seconds = config.auto.young_seconds
@@ -173,7 +177,8 @@ class Knocking:
     # By and by.
 
     async def look_after(self) -> None:
-        """Raise the alarm about triggers that were delivered and not obeyed, and warn of leases that lapse soon.
+        """Raise the alarm about triggers that were delivered and not obeyed, warn of leases that lapse soon, and tell
+        users of mail that waits.
 
         @raise gateway.interfaces.BackendDown: the store does not answer.
         """
@@ -184,6 +189,7 @@ class Knocking:
             if 0 < line.expires <= soon and self._warned.get(line.key) != line.expires:
                 self._warned[line.key] = line.expires
                 self._lapses(line)
+        await self.delays.look()
 
     def _late(self, line: Line, at: float) -> None:
         waited = round(self.now() - at)
@@ -246,5 +252,7 @@ def make_knocking(
     settings = Terms(config, policy, now).settings()
     waker = Waker(store.triggers, board, parks, reactor, now, settings, tracer, kick, counted, keys)
     limits = LimitNotices(config, store.postings, metrics, kick, now)
-    knocking = Knocking(store, policy, metrics, tracer, parks, waker, config, now, limits)
+    hours = config.relay.delay_warning_hours
+    delays = Delays(store.outbox, store.postings, kick, time.time, host_name(config), hours)
+    knocking = Knocking(store, policy, metrics, tracer, parks, waker, config, now, limits, delays)
     return knocking

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, literal_column, select
+from sqlalchemy import ColumnElement, Connection, LargeBinary, bindparam, case, func, literal_column, select
 
 from gateway.model import DeviceKey
 from gateway.store.schema_sms import outbox as table
@@ -45,6 +45,28 @@ _NEWEST = select(*(LEFT if column is table.c.content else column for column in L
 )
 
 
+#: Octets of a mail that are enough for its header.
+HEAD = 32 * 1024
+_HEADS = (
+    select(
+        *(
+            func.substr(column, 1, HEAD, type_=LargeBinary).label("content") if column is table.c.content else column
+            for column in LETTER_COLUMNS
+        )
+    )
+    .where(
+        table.c.route == bindparam("the_route"),
+        table.c.state.in_((LetterState.QUEUED.value, LetterState.DOUBT.value)),
+        table.c.recipients.isnot(None),
+        table.c.created > bindparam("after"),
+        table.c.created <= bindparam("upto"),
+        table.c.id > bindparam("the_id"),
+    )
+    .order_by(table.c.id)
+    .limit(bindparam("most"))
+)
+
+
 def in_state(state: LetterState) -> ColumnElement[bool]:
     """The condition, with the state as a literal: as a parameter it would keep partial indexes from being used."""
     return table.c.state == literal(state)
@@ -71,3 +93,9 @@ def letters(connection: Connection, user: str | None, device: str | None, most: 
     if device is not None:
         query = query.where(table.c.device == device)
     return [letter_of(row) for row in connection.execute(query).all()]
+
+
+def stuck(connection: Connection, route: str, after: float, upto: float, id: int, most: int) -> list[Letter]:
+    """Mails of users that were made in that time and are still to go out, with their headers alone."""
+    which = {"the_route": route, "after": after, "upto": upto, "the_id": id, "most": most}
+    return [letter_of(row) for row in connection.execute(_HEADS, which).all()]

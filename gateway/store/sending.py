@@ -60,6 +60,10 @@ class Outbox:
         """See L{IOutbox}."""
         return self.database.read(letters.letters, user, device, most)
 
+    def stuck(self, route: str, after: float, upto: float, id: int, most: int) -> Deferred[list[Letter]]:
+        """See L{IOutbox}."""
+        return self.database.read(letters.stuck, route, after, upto, id, most)
+
     def forget(self, before: float) -> Deferred[int]:
         """See L{IOutbox}; what was counted on the days before goes too."""
 

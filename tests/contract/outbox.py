@@ -188,6 +188,28 @@ class OutboxContract(OutboxCase):
         self.fill(1, state=FAILED)
         self.assertEqual(self.result(self.outbox.forget(NOW)), 2)
 
+    def test_stuck(self) -> None:
+        """Mails of users that were made in a span and are queued, or in doubt, are told of in portions, with the
+        beginning of what they hold; triggers, mails of other routes, and those that went out are not."""
+        large = evolve(MAIL, content=b"x" * 100_000, created=NOW - 5)
+        ids = self.put(MAIL, large, evolve(MAIL, route="local"), evolve(MAIL, created=NOW + 1), MAIL)
+        self.fill(1, created=NOW)
+        [doubtful] = self.take(1, "relay")
+        self.assertIn(doubtful.id, ids)
+
+        def stuck(after: float = NOW - 10, upto: float = NOW, id: int = 0, most: int = 9) -> list[Letter]:
+            return list(self.result(self.outbox.stuck("relay", after, upto, id, most)))
+
+        found = stuck()
+        self.assertEqual([one.id for one in found], [ids[0], ids[1], ids[4]])
+        self.assertEqual((found[0].content, len(found[1].content)), (MAIL.content, 32768))
+        self.assertEqual((found[0].recipients, found[0].sender), (MAIL.recipients, MAIL.sender))
+        self.assertEqual([one.id for one in stuck(id=ids[0], most=1)], [ids[1]])
+        self.assertEqual([one.id for one in stuck(after=NOW - 5)], [ids[0], ids[4]])
+        self.assertEqual([one.id for one in stuck(upto=NOW - 5)], [ids[1]])
+        self.send(doubtful.id)
+        self.assertNotIn(doubtful.id, [one.id for one in stuck()])
+
 
 class SettleContract(OutboxCase):
     """What became of letters."""

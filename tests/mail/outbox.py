@@ -41,6 +41,11 @@ class MemoryOutbox:
         self.all.update({one.id: one for one in taken})
         return succeed(taken)
 
+    def stuck(self, route: str, after: float, upto: float, id: int, most: int) -> Deferred[list[Letter]]:
+        waiting = [one for one in self.all.values() if one.state in (_QUEUED, _DOUBT) and one.recipients]
+        found = [one for one in waiting if one.route == route and after < one.created <= upto and one.id > id]
+        return succeed(found[:most])
+
     def settle(self, outcomes: Sequence[Outcome], letters: Sequence[Letter] = ()) -> Deferred[None]:
         if self.down:
             return fail(BackendDown("no disk"))
