@@ -84,6 +84,7 @@ class Gate:
             raise _wiped(call, device.wipe.account_only)
         policy = self.rules.policy_for(call.device.user)
         if policy is None:
+            self._match(call, device.policy)
             return
         if not self.rules.reaches(policy, call.version):
             raise Refused(NOT_FULLY, f"version {call.version} cannot be told all of the policy")
@@ -94,6 +95,12 @@ class Gate:
         status = self._judge(device.policy, policy, call.policy_key)
         if status is not None:
             raise Refused(status, "the policy key is not current")
+
+    def _match(self, call: Call, state: PolicyState) -> None:
+        """Where no policy is in force nobody needs a key, but one that sends a key sends its own ([MS-ASPROV] 3.2.5.2);
+        who is excepted could not get another one."""
+        if call.policy_key and state.key not in (0, call.policy_key) and not self.rules.excepted(call.device.user):
+            raise Refused(INVALID, "the policy key is another one than was given")
 
     def _admit(self, call: Call, verdict: Verdict) -> None:
         if verdict.admits:

@@ -63,6 +63,16 @@ class PassingTests(GateCase):
         self.rules.policy_for = lambda user: None
         self.assertEqual({self.judged(key, PolicyState()) for key in (None, 0, 5)}, {None})
 
+    def test_noPolicyButKey(self) -> None:
+        """Without a policy a device that has a key may leave it out, but sends no other one, unless it is of somebody
+        who is excepted, who could not get another one."""
+        self.rules.policy_for = lambda user: None
+        self.assertEqual([self.judged(key) for key in (None, 0, KEY, KEY + 1)], [None, None, None, 144])
+        self.assertEqual(self.old(KEY + 1), {449})
+        self.assertEqual(self.old(KEY), {None})
+        self.rules.excepted = lambda user: user == "ann"
+        self.assertIsNone(self.judged(KEY + 1))
+
     def test_exempt(self) -> None:
         """Provision, Ping and OPTIONS are never judged, not even with a wipe pending."""
         self.rules.allow_non_provisionable = False
