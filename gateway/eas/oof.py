@@ -124,11 +124,11 @@ def _replies(set_: Element) -> Mapping[Audience, Reply]:
     found: dict[Audience, Reply] = {}
     for message in set_.all("Settings:OofMessage"):
         audiences = [_AUDIENCES[child.tag] for child in message if child.tag in _AUDIENCES]
-        if len(audiences) != 1:
-            raise Wrong(MALFORMED, "an OofMessage is for one audience")
-        if audiences[0] in found:
+        if not audiences:
+            raise Wrong(MALFORMED, "an OofMessage is for an audience")
+        if len(found.keys() | audiences) < len(found) + len(audiences):
             raise Wrong(CONFLICT, "an audience is there twice")
-        found[audiences[0]] = _reply(message)
+        found |= dict.fromkeys(audiences, _reply(message))
     outside = {found[one].text for one in (Audience.KNOWN, Audience.UNKNOWN) if one in found and found[one].enabled}
     if len(outside - {""}) > 1:
         raise Wrong(CONFLICT, "two replies to those outside")
@@ -145,6 +145,7 @@ def _reply(message: Element) -> Reply:
     if len(said) > LONGEST_REPLY:
         raise Wrong(INVALID, "the ReplyMessage is too long")
     said = clean(said)
-    if form is None or _form(form) == "text":
-        return Reply(enabled == "1", said)
-    return Reply(enabled == "1", to_text(said)[0].strip(), said)
+    html = form is not None and _form(form) == "html"
+    # Without anything to say no message is sent ([MS-ASCMD] 2.2.3.60).
+    sent = enabled == "1" and bool(said)
+    return Reply(sent, to_text(said)[0].strip(), said) if html else Reply(sent, said)

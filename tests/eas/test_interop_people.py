@@ -149,6 +149,21 @@ class SettingsTests(PeopleCase):
 
         self.each(WITH_SETTINGS, check)
 
+    def test_oofReverted(self) -> None:
+        """One empty message for all audiences switches each of them off, as after each case (S16)."""
+
+        def check(phone: Client, inbox: int) -> None:
+            for audience in ("Internal", "ExternalKnown"):
+                self.ask(phone, oof_set(setting("OofState", "2"), said(audience, "1", "Out of office", "TEXT")))
+            everybody = said("Internal", "1", form="TEXT")
+            everybody.children[1:1] = [setting("AppliesToExternalKnown"), setting("AppliesToExternalUnknown")]
+            answer = self.ask(phone, oof_set(setting("OofState", "0"), everybody))
+            self.assertEqual(answer, "Settings(Status=1 Oof(Status=1))")
+            told = self.ask(phone, setting("Settings", OOF_GET))
+            self.assertEqual((told.count("Enabled=0)"), told.count("Enabled=1")), (3, 0))
+
+        self.each(WITH_SETTINGS, check)
+
     def test_oofTimes(self) -> None:
         """One of two times is Status 2 of Oof; with another state than 2 both are taken, and not kept (S16 TC03, 17)."""
 

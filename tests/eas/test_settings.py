@@ -287,6 +287,20 @@ class OofTests(SettingsCase):
         self.assertEqual(absence.away, Away.ON)
         self.assertEqual(absence.replies, {Audience.INTERNAL: Reply(False, ""), Audience.UNKNOWN: Reply(True, "Out.")})
 
+    def test_several(self) -> None:
+        """A message for several audiences is kept for each of them."""
+        both = [field("AppliesToInternal"), field("AppliesToExternalKnown"), field("Enabled", "1")]
+        said = [field("ReplyMessage", "Away."), field("BodyType", "Text")]
+        self.assertEqual(self.status(Element("Settings:OofMessage", *both, *said)), "1")
+        reply = Reply(True, "Away.")
+        self.assertEqual(self.absence().replies, {Audience.INTERNAL: reply, Audience.KNOWN: reply})
+
+    def test_nothingToSay(self) -> None:
+        """A message without words is sent to nobody, so it is not enabled."""
+        self.status(message("Internal", "1", "In.", "Text"))
+        self.assertEqual(self.status(message("Internal", "1")), "1")
+        self.assertIn("OofMessage(AppliesToInternal= Enabled=0)", self.get())
+
     def test_times(self) -> None:
         """Times are kept with state 2 only; with it those of before hold if none are given. If none were ever given
         the absence has not begun, and none are told."""
@@ -302,12 +316,11 @@ class OofTests(SettingsCase):
         self.assertEqual(self.absence().end, NOW + 86400)
 
     def test_status2(self) -> None:
-        """Status 2: one of two times, a message for no audience or for two, a reply or a Get without BodyType."""
+        """Status 2: one of two times, a message for no audience, a reply or a Get without BodyType."""
         for content in (
             [field("StartTime", START)],
             [field("EndTime", END)],
             [Element("Settings:OofMessage", field("Enabled", "1"))],
-            [Element("Settings:OofMessage", field("AppliesToInternal"), field("AppliesToExternalKnown"))],
             [message("Internal", "1", "x")],
         ):
             self.assertEqual(self.status(*content), "2")
@@ -334,6 +347,8 @@ class OofTests(SettingsCase):
     def test_status6(self) -> None:
         """Status 6: an audience that is there twice, two replies to those outside, of which nothing is kept."""
         self.assertEqual(self.status(message("Internal", "1"), message("Internal", "0")), "6")
+        again = [field("AppliesToInternal"), field("AppliesToInternal"), field("Enabled", "0")]
+        self.assertEqual(self.status(Element("Settings:OofMessage", *again)), "6")
         known, unknown = (message(f"External{name}", "1", f"{name}.", "Text") for name in ("Known", "Unknown"))
         self.assertEqual(self.status(known, unknown), "6")
         self.assertEqual(self.absence(), Absence())
