@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from gateway.config import Config
 from gateway.interfaces import IPostings
@@ -60,10 +61,10 @@ class LimitNotices:
         if self._first(decided.limit, whose, day):
             self._log(decided, whose)
         sms = self.config.sms
-        if sms.limit_tells_user and decided.limit in OWN and self._first(f"{decided.limit} user", key.user, day):
+        if sms.limit_tells_user and decided.limit in OWN and self._first(f"mail {decided.limit}", key.user, day):
             self._tell_user(decided, envelope(self.config))
-        named = f"{decided.limit} {decided.order.route if decided.limit == 'operator' else ''}".rstrip()
-        if sms.limit_tells and self._first(f"{named} administrator", "", day):
+        named = f"{decided.limit} {decided.order.route}" if decided.limit == "operator" else decided.limit
+        if sms.limit_tells and self._first(f"mail {named}", "", day):
             self._tell_administrator(decided, named, envelope(self.config))
 
     def _first(self, what: str, whose: str, day: int) -> bool:
@@ -126,8 +127,13 @@ class LimitNotices:
         posting = Posting(
             key=DeviceKey(user, "limit reached"), name=name, now=now, since=0.0, letters=(letter,), recipients=0
         )
-        posted = Deferred.fromCoroutine(self._posted(posting, route))
-        posted.addErrback(lambda failure: self.log.failure("nobody could be told of a limit by mail", failure))
+
+        def failed(failure: Failure) -> None:
+            self.log.failure("nobody could be told of a limit by mail", failure)
+            # The next one that meets the limit tells of it.
+            self._said.pop((f"mail {what}", user), None)
+
+        Deferred.fromCoroutine(self._posted(posting, route)).addErrback(failed)
 
     async def _posted(self, posting: Posting, route: str) -> None:
         posted = await self.postings.post(posting)

@@ -150,7 +150,9 @@ class LimitTests(SynchronousTestCase):
         self.assertEqual(self.letters(OWN_INBOX), [])
 
     def test_storeDown(self) -> None:
-        """A store that does not answer keeps no decision from being told: it is logged."""
+        """A store that does not answer keeps nobody from being told of the limit by the log, and when it answers
+        again the mails are written."""
+        store = self.notices.postings
 
         class Down:
             def post(self, posting: object) -> object:
@@ -158,7 +160,10 @@ class LimitTests(SynchronousTestCase):
 
         self.notices.postings = Down()  # type: ignore[assignment]
         self.reach()
-        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 2)
+        self.assertEqual((len(self.flushLoggedErrors(RuntimeError)), self.numbers()), (2, [3103]))
+        self.notices.postings = store
+        self.reach()
+        self.assertEqual([len(self.letters(one)) for one in (OWN_INBOX, "root@example.org")], [1, 1])
 
     def test_bounded(self) -> None:
         """What is remembered as said does not grow without end."""
