@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 
@@ -44,6 +45,9 @@ CUTS = 3
 ALIKE_SECONDS, ALIKE = 15.0, 0.1
 #: A certificate that ends this soon is worth a word.
 SOON = 14 * 86400.0
+
+#: Words about a trigger that nobody refused for good.
+_GIVEN_UP = re.compile(r"after \d+ attempts|too (?:old|late)|^given up")
 
 Check = Callable[[Facts], Iterator[Finding]]
 
@@ -409,6 +413,12 @@ def _delivery(facts: Facts) -> Iterator[Finding]:
             "delivery",
             f"the last trigger was given up, {facts.refusal}",
             "See in the log why the connection to the operator broke; the next change, or sms.repeats, sends another",
+        )
+    elif _GIVEN_UP.search(facts.refusal):
+        yield _broken(
+            "delivery",
+            f"the last trigger was given up: {facts.refusal}",
+            "The operator did not take it in time: agree on more than operators.NAME.rate, or see why it was away so long",
         )
     elif facts.refusal:
         yield _broken(

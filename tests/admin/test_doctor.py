@@ -164,6 +164,19 @@ class DoctorTests(SynchronousTestCase):
         assert found is not None
         self.assertIn("why the connection to the operator broke", found.remedy)
 
+    def test_tooLate(self) -> None:
+        """Nor was one refused that the operator put off until it was of no use: its number has nothing to do with it."""
+        for refusal in (
+            "RTHROTTLED, after 21 attempts",
+            "RMSGQFUL, and it would be too old for another attempt",
+            "it is too old to be of use",
+            "given up, 451 4.3.0 later",
+        ):
+            self.assertBroken("delivery", "given up: " + refusal, refusal=refusal)
+            found = ill(refusal=refusal)
+            assert found is not None
+            self.assertNotIn("number", found.remedy)
+
     def test_leaseLapsed(self) -> None:
         """A lease that lapsed is named, with since when."""
         self.assertBroken("line", "3 days ago", line={"expires": NOW - 3 * DAY})
