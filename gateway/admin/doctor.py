@@ -418,7 +418,7 @@ def _delivery(facts: Facts) -> Iterator[Finding]:
         yield _broken(
             "delivery",
             f"the last trigger was given up: {facts.refusal}",
-            "The operator did not take it in time: agree on more than operators.NAME.rate, or see why it was away so long",
+            "The operator did not take it in time: agree on a higher operators.NAME.rate, or see why it was away",
         )
     elif facts.refusal:
         yield _broken(
