@@ -57,7 +57,7 @@ async def play(settings: Settings, script: Script, reactor: ReactorBase) -> Outc
     journal = Journal(partial(click.echo, err=settings.as_json), time.time)
     onlooker = Console(settings, lambda: None, None if settings.as_json and not settings.verbose else journal)
     told = _tell if settings.verbose else _keep
-    salt = uuid4().hex[:16]
+    salt = uuid4().hex[:12]
     player = Player(settings.account, line, reactor, onlooker, script, salt, partial(deliver, reactor), told)
     playing = Deferred.fromCoroutine(player.play())
     if settings.duration is not None:

@@ -43,7 +43,8 @@ class Answer:
         """
         content_type = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
         headers = dict(reply.headers)
-        if not reply.body or "vnd.ms-sync" not in content_type:
+        # A server that does not say what it sends sends a document.
+        if not reply.body or (content_type and "vnd.ms-sync" not in content_type):
             return cls(reply.status, seconds, headers, body=reply.body)
         document, *parts = _parts(reply.body) if content_type == _MULTIPART else [reply.body]
         try:

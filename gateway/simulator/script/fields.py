@@ -126,6 +126,17 @@ class Choice:
 
 
 @frozen
+class Plain:
+    """Text, a whole number or a boolean, as the value of an element."""
+
+    def check(self, value: object) -> str:
+        """See L{Field}."""
+        if not isinstance(value, (str, int)):
+            raise Wrong(f"a text, a whole number or a boolean is expected, not {named(value)}")
+        return value if isinstance(value, str) else str(int(value))
+
+
+@frozen
 class Either:
     """Text, or else a value of another kind."""
 

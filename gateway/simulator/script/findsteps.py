@@ -123,6 +123,8 @@ def _away(given: dict[str, Any]) -> list[Element]:
 def _check_settings(given: Given) -> None:
     if not given:
         raise Wrong("give at least one of get, information, password, away")
+    if "away" in given and "Oof" in given.get("get", ()):
+        raise Wrong("one request cannot both set and get Oof: make two steps", ("get",))
 
 
 def _validate(_phone: Phone, given: Given) -> Request:

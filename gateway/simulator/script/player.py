@@ -31,7 +31,7 @@ from gateway.simulator.script.steps import AWAIT, DELIVER, OPTIONS, PROVISION, W
 #: Seconds between two tries of a step that is asked again.
 PAUSE = 0.5
 #: Keys that say what a step is about; the first of them that is there is shown.
-_ABOUT = ("folder", "name", "query", "of", "seconds", "command", "attachment", "store", "to")
+_ABOUT = ("command", "folder", "name", "query", "of", "seconds", "attachment", "store", "to")
 
 Deliver = Callable[[str, str, list[str], bytes], Awaitable[None]]
 
@@ -44,7 +44,7 @@ class StepFailed(GivenUp):
 class Player:
     """Plays one script as one phone.
 
-    C{salt} makes the ClientIds of this run different from those of others; C{deliver} has a mail delivered: by which
+    C{salt} is different in each run, and makes the ClientIds different; C{deliver} has a mail delivered: by which
     server (C{"host:port"}), from whom, to whom; C{told}: see L{Asker}.
     """
 
@@ -96,13 +96,14 @@ class Player:
     def _filled(self, step: Step) -> Step:
         """The step with values in the place of references."""
         account = self._account
-        known = {"user": account.user, "device": account.device_id, "version": self._phone.memory.version}
+        known = {"user": account.user, "device": account.device_id, "run": self._salt}
+        known["version"] = self._phone.memory.version
         keys = ("values", "expect", "remember")
         return evolve(step, **{key: filled(getattr(step, key), {**self._values, **known}) for key in keys})
 
     async def _once(self, step: Step) -> events.Stepped:
         """Do a step once; what is not as expected is in the event."""
-        event = events.Stepped(step.number, len(self._script.steps), step.name, _about(step.values))
+        event = events.Stepped(step.number, len(self._script.steps), step.name, _about(self._phone, step.values))
         begun = self._clock.seconds()
         try:
             kind, answer = await self._answer(step)
@@ -158,11 +159,22 @@ class Player:
         await waiting
 
 
-def _about(given: Mapping[str, Any]) -> str:
-    """What a step is about, in a word or two."""
-    found = next((given[key] for key in _ABOUT if key in given), "")
-    text = ", ".join(map(str, found)) if isinstance(found, list) else str(found)
+def _about(phone: Phone, given: Mapping[str, Any]) -> str:
+    """What a step is about, in a word or two; folders by their names."""
+    key = next((key for key in _ABOUT if key in given), "")
+    found = given.get(key, "")
+    words = [
+        _named(phone, one) if key == "folder" else str(one) for one in (found if isinstance(found, list) else [found])
+    ]
+    text = ", ".join(words)
     return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _named(phone: Phone, wanted: str | int) -> str:
+    try:
+        return phone.folder(wanted).name
+    except Unsent:
+        return str(wanted)
 
 
 def _dropped(failure: Failure) -> None:

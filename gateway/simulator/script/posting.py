@@ -31,7 +31,8 @@ async def deliver(reactor: Any, server: str, sender: str, recipients: list[str],
         "",
         sender,
         recipients,
-        BytesIO(message),
+        # The sender makes the line ends of mail itself.
+        BytesIO(message.replace(b"\r\n", b"\n")),
         done,
         retries=0,
         timeout=_PATIENCE,
@@ -42,4 +43,6 @@ async def deliver(reactor: Any, server: str, sender: str, recipients: list[str],
         await HostnameEndpoint(reactor, host.strip("[]"), int(port)).connect(factory)
         await done
     except (SMTPClientError, ConnectError, ConnectionClosed, TimeoutError, OSError) as error:
-        raise Hindered(f"{server} did not take the mail: {error}") from error
+        # What is said first; the whole conversation follows it.
+        why = str(error).partition("\n")[0]
+        raise Hindered(f"{server} did not take the mail: {why}") from error

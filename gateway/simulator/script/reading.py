@@ -29,7 +29,7 @@ _GENERAL: dict[str, Field] = {
 #: Kinds of steps that have no answer of their own to be looked at.
 _SILENT = frozenset({WAIT, DELIVER})
 #: Values that are there without being remembered.
-GIVEN = ("user", "device", "version")
+GIVEN = ("user", "device", "version", "run")
 
 
 class ScriptError(ValueError):

@@ -1,0 +1,191 @@
+"""Whole days of mail apps of four generations, as scripts, on a real gateway with a real Postfix as its relay."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from email import message_from_bytes, message_from_string
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.functional.postfix import NAME, NO_SASL, NO_SINK, PASSWORD, USER, postfix, sink
+from tests.functional.running import PASSWORD as OF_USERS
+from tests.functional.running import ROOT, Ran, Running, pushgw, shared, until
+
+EXAMPLES = ROOT / "docs" / "examples"
+
+
+class DayTests(SynchronousTestCase):
+    skip = NO_SASL or NO_SINK
+
+    def setUp(self) -> None:
+        self.sink = sink(self)
+        self.postfix = postfix(self, {"example.net": self.sink.port}, login=True)
+        relay = {
+            "endpoint": f'"tcp:127.0.0.1:{self.postfix.port}"',
+            "ca": f'"{self.postfix.certificate}"',
+            "server_name": f'"{NAME}"',
+            "user": f'"{USER}"',
+            "password": f'"{PASSWORD}"',
+        }
+        folder = tempfile.TemporaryDirectory(prefix="pushgw test ")
+        self.addCleanup(folder.cleanup)
+        settings = {
+            "relay": relay,
+            "maildir": {"create_special": "true"},
+            "provisioning": {"policy": '"strict"', "allow_non_provisionable": "false"},
+            'provisioning.policies."strict"': {"DevicePasswordEnabled": "true", "PasswordRecoveryEnabled": "true"},
+        }
+        self.gateway = Running(Path(folder.name) / "data", ["ann", "carol"], settings)
+        self.addCleanup(self.gateway.kill)
+        self.gateway.make()
+        self.gateway.start()
+
+    def play(self, script: str, *options: str) -> Ran:
+        """Play a script that is shipped."""
+        https, smtp = (":".join(map(str, self.gateway.address(name))) for name in ("https", "smtp"))
+        url, certificate = f"localhost:{https.rpartition(':')[2]}", self.gateway.folder / "certificate.pem"
+        account = ("--user", "ann", "--password-stdin", "--ca", certificate)
+        what = ("--script", EXAMPLES / script, "--set", f"smtp={smtp}", *options)
+        ran = pushgw("device", url, *account, *what, text=f"{OF_USERS}\n")
+        self.assertEqual(ran.status, 0, f"{ran.out}{ran.err}{self.gateway.log[-9000:]}")
+        self.assertNotIn("Traceback", ran.err + self.gateway.log)
+        return ran
+
+    def sent(self, count: int) -> dict[str, EmailMessage]:
+        """What Postfix was given, by subject, once it is so much."""
+        until(lambda: len(self.sink.mails()) >= count, f"{count} mails:\n{self.postfix.log[-2000:]}")
+        found = [message_from_string(text.partition("\n")[2], policy=default) for text in self.sink.mails()]
+        return {str(one["Subject"]): one for one in found}
+
+    def files(self, folder: str = "") -> list[EmailMessage]:
+        """What is in a folder of Ann's Maildir."""
+        paths = [path for sub in ("new", "cur") for path in (self.gateway.inbox("ann") / folder / sub).iterdir()]
+        return [message_from_bytes(path.read_bytes(), policy=default) for path in paths]  # type: ignore[misc]
+
+    def test_day25(self) -> None:
+        """2.5: messages and attachments as they are, Truncation, GetHierarchy, invitations, Ping, folders, people."""
+        ran = self.play("day-2.5.toml")
+        self.assertRegex(
+            ran.out.splitlines()[0], r"^\d\d:\d\d:\d\d\.\d{3} SIM\w+ CScript 1/37 OPTIONS: HTTP 200, status 1, "
+        )
+        mails = self.sent(2)
+        self.assertEqual(sorted(mails), ["Fwd: Minutes", "Re: Minutes"])
+        self.assertIn("The plain minutes", mails["Re: Minutes"].get_body().get_content())
+        self.assertEqual([part.get_filename() for part in mails["Fwd: Minutes"].iter_attachments()], ["table.csv"])
+        self.assertEqual({str(mail["Subject"]) for mail in self.files(".Sent")}, {"Note to self", "Re: Minutes"})
+
+    def test_day121(self) -> None:
+        """12.1, by the base64 query: a Sync that hangs, fetching in parts, Search in the mailbox, the absence."""
+        self.play("day-12.1.toml", "--query", "base64")
+        mails = self.sent(2)
+        self.assertEqual(sorted(mails), ["Fwd: Plans", "Re: Plans"])
+        self.assertEqual(mails["Re: Plans"]["To"], "bob@example.net, ann@example.org")
+        self.assertEqual([part.get_filename() for part in mails["Fwd: Plans"].iter_attachments()], ["plans.txt"])
+        self.assertNotIn("Fwd: Plans", {str(mail["Subject"]) for mail in self.files(".Sent")})
+
+    def test_day141(self) -> None:
+        """14.1: documents that send, once each, a hanging Sync in seconds, conversations, marks, availability."""
+        ran = self.play("day-14.1.toml", "--json")
+        steps = [json.loads(line) for line in ran.out.splitlines()]
+        self.assertEqual({step["event"] for step in steps}, {"stepped"})
+        self.assertEqual([step["number"] for step in steps], list(range(1, steps[0]["steps"] + 1)))
+        self.assertEqual(
+            {step["name"]: step["status"] for step in steps if step["name"] == "MoveItems"}, {"MoveItems": "3"}
+        )
+        mails = self.sent(2)
+        self.assertEqual(sorted(mails), ["Fwd: Lunch", "Re: Lunch"])
+        self.assertEqual(mails["Fwd: Lunch"].get_content().strip(), "Written anew.")
+        self.assertIn("Grüße", mails["Re: Lunch"].get_body().get_content())
+
+    def test_day161(self) -> None:
+        """16.1: drafts that are written, changed and sent, Find, answers that the server sends, categories; a second
+        day of the same phone goes as the first."""
+        for count in (1, 2):
+            self.play("day-16.1.toml")
+            mails = self.sent(4 * count)
+        self.assertEqual(sorted(mails), ["Finished", "Fwd: A question", "Re: A question", "Tentative: Meeting"])
+        self.assertIn("All the words.", mails["Finished"].get_body().get_content())
+        self.assertEqual([part.get_payload(decode=True) for part in mails["Finished"].iter_attachments()], [b"picture"])
+        self.assertEqual([str(mail["Subject"]) for mail in self.files(".Drafts")], [])
+
+
+class FailingTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.gateway = shared()
+        self.user = self.gateway.newcomer()
+
+    def play(self, text: str, *options: str) -> Ran:
+        """Play a script."""
+        folder = tempfile.TemporaryDirectory(prefix="pushgw test ")
+        self.addCleanup(folder.cleanup)
+        script = Path(folder.name) / "short.toml"
+        script.write_text(text)
+        url = f"localhost:{self.gateway.address('https')[1]}"
+        account = ("--user", self.user, "--password-stdin", "--ca", str(self.gateway.folder / "certificate.pem"))
+        return pushgw("device", url, *account, "--script", str(script), *options, text=f"{OF_USERS}\n")
+
+    def test_failed(self) -> None:
+        """An answer that is not as expected ends the script with status 1, and says which step and why; what is parked
+        is left."""
+        ran = self.play(
+            """
+            [[step]]
+            do = "OPTIONS"
+            [[step]]
+            do = "FolderSync"
+            [[step]]
+            do = "Ping"
+            folder = 2
+            heartbeat = 600
+            background = "ping"
+            [[step]]
+            do = "Sync"
+            folder = 2
+            expect.adds = 7
+            [[step]]
+            do = "FolderSync"
+            """,
+            "-v",
+        )
+        self.assertEqual(ran.status, 1)
+        self.assertEqual(len(ran.out.splitlines()), 4, ran.out)
+        self.assertIn("FAILED: adds: 7 expected, 0 found", ran.out.splitlines()[-1])
+        self.assertIn("Error: short.toml: step 4 (Sync): adds: 7 expected, 0 found", ran.err)
+        self.assertIn("  FolderHierarchy:FolderSync\n    FolderHierarchy:Status = '1'", ran.err)
+        self.assertNotIn("Traceback", ran.err)
+        until(lambda: self.user not in {row["user"] for row in self.parked()}, "the Ping to be left")
+
+    def parked(self) -> list[dict[str, object]]:
+        return [row for row in self.gateway.ask("devices") if row["parked_seconds"] is not None]
+
+    def test_wrong(self) -> None:
+        """A wrong script is refused with status 2 before anything is asked; so are options that say something else."""
+        ran = self.play('[[step]]\ndo = "FolderSnyc"')
+        self.assertEqual((ran.status, ran.out), (2, ""))
+        self.assertIn("short.toml: step 1 (FolderSnyc): key do: there is no step", ran.err)
+        self.assertIn("did you mean 'FolderSync'?", ran.err)
+        right = '[values]\nx = ""\n[[step]]\ndo = "OPTIONS"'
+        for options in (("--wakeups", "1"), ("--set", "x"), ("--set", "y=1"), ("--mode", "direct-push"), ("--hang",)):
+            ran = self.play(right, *options)
+            self.assertEqual((ran.status, ran.out), (2, ""), options)
+        self.assertEqual(self.play(right, "--set", "x=1").status, 0)
+
+    def test_refused(self) -> None:
+        """A server that is not there, or a version that it does not speak, is told in one line."""
+        ran = self.play('[[step]]\ndo = "OPTIONS"\nexpect.headers = { "MS-Server-ActiveSync" = "nope" }')
+        self.assertIn("headers: 'nope' expected in ms-server-activesync", ran.err)
+        ran = self.play(
+            '[[step]]\ndo = "Deliver"\nsmtp = "127.0.0.1:1"\nfrom = "a@b"\nto = "c@d"\nmessage = "x"',
+            "--version",
+            "14.1",
+        )
+        self.assertEqual(ran.status, 1)
+        self.assertIn("step 1 (Deliver): 127.0.0.1:1 did not take the mail: ", ran.err)
+        ran = self.play('[[step]]\ndo = "Wait"\nseconds = 30', "--version", "14.1", "--duration", "0.2")
+        self.assertEqual(ran.status, 1)
+        self.assertIn("the script was not through within 0.2 s", ran.err)
+        self.assertNotIn("Traceback", ran.err)
