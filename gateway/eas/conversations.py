@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
+from weakref import WeakSet
 
-from attrs import define
+from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
@@ -50,7 +51,8 @@ class ConversationMoves:
     """The Move of ItemOperations: a conversation goes to a folder from all others but Sent Items, and so does every
     mail of it that comes later (L{Diverting} sees to that).
 
-    A mail that the device has just been given is in the index a moment later, which is waited for.
+    A mail that the device has just been given is in the index a moment later, which is waited for: in each request for
+    C{patience} seconds at most.
     """
 
     log = Logger()
@@ -59,6 +61,8 @@ class ConversationMoves:
     index: ISearchIndex
     diversions: IDiversions
     clock: IReactorTime
+    patience: float = PATIENCE
+    _spent: WeakSet[Own] = field(init=False, factory=WeakSet)
 
     async def move(self, call: Call, element: Element, own: Own | None = None) -> Element:
         """Execute a Move; the element for the Response.
@@ -92,16 +96,16 @@ class ConversationMoves:
         user, conversation = own.device.user, _conversation(name)
         folders = {folder.id: folder for folder in await self.moving.ledger.folders(user)}
         there = _checked(folders.get(folder_id(target)), target)
-        items = await self._found(user, conversation, list(folders))
+        items = await self._found(own, conversation, list(folders))
         await self.diversions.divert(Diversion(user, conversation, there.id, self.moving.now()))
         shifts = _shifts(items, folders, there)
         if shifts:
             await self.moving.shift(own, shifts)
 
-    async def _found(self, user: str, conversation: bytes, folders: Sequence[int]) -> list[Item]:
+    async def _found(self, own: Own, conversation: bytes, folders: Sequence[int]) -> list[Item]:
         if len(conversation) != LENGTH:
             raise Unfit(NOT_FOUND)
-        behind = await self._behind(folders)
+        user, behind = own.device.user, await self._behind(own, folders)
         matches = await self.index.search(user, Sought(conversation=conversation), 0, MOST)
         items = await self.moving.ledger.items(user, matches.items)
         if items:
@@ -110,11 +114,12 @@ class ConversationMoves:
             raise BackendDown("the index is not up to date yet")
         raise Unfit(NOT_FOUND)
 
-    async def _behind(self, folders: Sequence[int]) -> bool:
-        """Whether the index still lacks mails of these folders when there is no more patience with it."""
-        end = self.clock.seconds() + PATIENCE
+    async def _behind(self, own: Own, folders: Sequence[int]) -> bool:
+        """Whether the index still lacks mails of these folders when the request has no more patience with it."""
+        end = self.clock.seconds() + (0 if own in self._spent else self.patience)
         while await self.index.behind(folders):
             if self.clock.seconds() >= end:
+                self._spent.add(own)
                 return True
             await deferLater(self.clock, STEP)
         return False

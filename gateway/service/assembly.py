@@ -22,7 +22,7 @@ from gateway.cred.throttle import Throttle
 from gateway.cred.verifier import Verifier
 from gateway.eas.access import AccessLog
 from gateway.eas.call import Command
-from gateway.eas.conversations import ConversationMoves, Diverting
+from gateway.eas.conversations import PATIENCE, ConversationMoves, Diverting
 from gateway.eas.dispatch import Dispatcher
 from gateway.eas.drafts import Drafts
 from gateway.eas.estimate import GetItemEstimate
@@ -209,9 +209,11 @@ def assemble(config: Config, reactor: Any) -> Parts:
     commands["FolderDelete"] = FolderDelete(moving)
     commands["GetHierarchy"] = GetHierarchy(store)
     reading, spools = Reading(source, pools.run("files")), Spools(str(config.data.folder))
+    patience = PATIENCE if config.search.index else 0
+    moves = ConversationMoves(moving, store.index, store.diversions, reactor, patience)
     others = {
         "ItemOperations:EmptyFolderContents": FolderOperations(moving).empty,
-        "ItemOperations:Move": ConversationMoves(moving, store.index, store.diversions, reactor).move,
+        "ItemOperations:Move": moves.move,
     }
     commands["ItemOperations"] = ItemOperations(store, reading, spools, rules, others, moving.own)
     commands["GetAttachment"] = GetAttachment(store, reading, spools, rules)

@@ -94,8 +94,10 @@ class MoveTests(ConversationCase):
         element = part("Move", None if talk is None else part("ConversationId", talk), options, *more)
         if target is not None:
             element.children.append(part("DstFldId", str(target)))
-        moves = ConversationMoves(self.moving, self.store.index, self.store.diversions, self.clock)
-        return Deferred.fromCoroutine(moves.move(call_of("ItemOperations", None), element))
+        return Deferred.fromCoroutine(self.moves(PATIENCE).move(call_of("ItemOperations", None), element))
+
+    def moves(self, patience: float) -> ConversationMoves:
+        return ConversationMoves(self.moving, self.store.index, self.store.diversions, self.clock, patience)
 
     def told(self, moved: Deferred[Element], talk: bytes | str | None) -> str:
         """The Status of a Move."""
@@ -205,6 +207,22 @@ class MoveTests(ConversationCase):
             self.assertEqual(self.told(moved, talk), "1")
             self.assertEqual(self.where()[".Trash"], names)
             self.take_in()
+
+    def test_spent(self) -> None:
+        """A request waits once, however many Moves are in it; where no index is kept none waits."""
+        new = bytes([7] * 16)
+        self.mail("", "n", new)
+        moves, own = self.moves(PATIENCE), self.moving.own(ANN)
+        element = part("Move", part("ConversationId", new), ALWAYS, part("DstFldId", self.trash))
+
+        async def twice() -> list[str | None]:
+            call = call_of("ItemOperations", None)
+            return [(await moves.move(call, element, own)).text_of("ItemOperations:Status") for _ in range(2)]
+
+        moved = Deferred.fromCoroutine(twice())
+        self.clock.pump([STEP] * int(PATIENCE / STEP))
+        self.assertEqual(result_of(moved), ["3", "3"])
+        self.assertEqual(self.told(Deferred.fromCoroutine(self.moves(0).move(call_of("x", None), element)), new), "3")
 
     def test_left(self) -> None:
         """Who leaves while the index is waited for has moved nothing."""
