@@ -52,6 +52,48 @@ def told(raw: bytes, version: int = 161) -> dict[str, str]:
     return shown(request(raw, version))
 
 
+class FormTests(SynchronousTestCase):
+    """Forms that are not those of the standard, as the suites of the protocol's owner write them."""
+
+    def test_odd(self) -> None:
+        """A space before the name of a component, a zone in quotation marks that changes nothing, an empty CN."""
+        lines = (
+            "BEGIN: VCALENDAR",
+            "METHOD:REQUEST",
+            "BEGIN:VTIMEZONE",
+            "TZID:Universal Time",
+            "BEGIN:STANDARD",
+            "DTSTART:16011104T020000",
+            "RRULE:FREQ=YEARLY;BYDAY=1SU;BYMONTH=11",
+            "TZOFFSETFROM:-0000",
+            "TZOFFSETTO:+0000",
+            "END:STANDARD",
+            "END:VTIMEZONE",
+            "BEGIN:VEVENT",
+            "UID:abc",
+            'ATTENDEE;CN="";RSVP=FALSE:mailto:ann@example.org',
+            'DTSTART;TZID="Universal Time":20240601T100000',
+            'DTEND;TZID="Universal Time":20240601T110000',
+            'RECURRENCE-ID;TZID="Universal Time":20240601T100000',
+            "BEGIN:VALARM",
+            "TRIGGER:-PT10M",
+            "END:VALARM",
+            "END:VEVENT",
+            "END:VCALENDAR",
+        )
+        calendar = part('text/calendar; charset="us-ascii"; method=REQUEST', "\r\n".join(lines))
+        found = told(multipart("alternative", part("text/plain", "Come."), calendar), 141)
+        expected = {
+            "StartTime": "2024-06-01T10:00:00.000Z",
+            "EndTime": "2024-06-01T11:00:00.000Z",
+            "RecurrenceId": "2024-06-01T10:00:00.000Z",
+            "InstanceType": "3",
+            "Reminder": "600",
+            "ResponseRequested": "0",
+        }
+        self.assertEqual({name: found.get(name) for name in expected}, expected)
+
+
 class TextTests(SynchronousTestCase):
     """The text of a mail that is a calendar."""
 
