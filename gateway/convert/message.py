@@ -40,7 +40,7 @@ class Mail:
     """A stored mail: its octets (line ends LF or CRLF), Maildir letters, and what is kept beside them.
 
     C{received} is in seconds since the epoch; C{server_id} is the item's ServerId (C{"5:17"}); C{extra} holds the
-    details of a follow-up flag and the categories (see L{gateway.convert.marks}).
+    details of a follow-up flag and the categories (see L{gateway.convert.marks}). C{own}: the user has written it.
     """
 
     raw: bytes
@@ -48,6 +48,7 @@ class Mail:
     extra: Mapping[str, Any] = field(factory=dict)
     received: int = 0
     server_id: str = ""
+    own: bool = False
 
 
 def properties(mail: Mail, version: int, options: SyncOptions, *, whole: bool = False) -> list[Element]:
@@ -73,7 +74,7 @@ def changed_properties(mail: Mail, version: int, fields: Collection[str] | None 
 
 
 def _properties(mail: Mail, seen: Outline, version: int, options: SyncOptions, whole: bool) -> Iterator[Element]:
-    kind, invitation = _kind(seen)
+    kind, invitation = _kind(seen, mail.own)
     text = Body(mail.raw, seen, classes.is_smime(kind))
     yield from _envelope(mail, seen)
     yield marks.read_element(mail.state)
@@ -104,12 +105,15 @@ def _attachments(mail: Mail, seen: Outline, kind: str, version: int) -> Iterator
         yield listed
 
 
-def _kind(seen: Outline) -> tuple[str, Meeting | None]:
-    """The MessageClass, and the invitation or cancellation that the mail is; one that nobody can answer is none."""
+def _kind(seen: Outline, own: bool) -> tuple[str, Meeting | None]:
+    """The MessageClass, and the invitation or cancellation that the mail is; one that nobody can answer is none.
+
+    The user is an attendee ([MS-ASEMAIL] 2.2.2.48): the copy of an invitation of the user's own is an ordinary mail.
+    """
     kind = classes.message_class(seen)
     if seen.calendar is None or kind not in (classes.REQUEST, classes.CANCELLED):
         return kind, None
-    found = meeting(seen.calendar.decoded[0], cancelled=kind == classes.CANCELLED)
+    found = None if own else meeting(seen.calendar.decoded[0], cancelled=kind == classes.CANCELLED)
     return (classes.NOTE, None) if found is None else (kind, found)
 
 

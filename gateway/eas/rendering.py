@@ -17,10 +17,13 @@ from gateway.eas.collection import server_id
 from gateway.eas.reading import Reading
 from gateway.element import Element
 from gateway.interfaces import ItemGone
-from gateway.model import BatchRow, BodyPreference, Folder, Item, Op, SyncOptions
+from gateway.model import BatchRow, BodyPreference, Folder, FolderType, Item, Op, SyncOptions
 
 #: The field of a batch that says that a mail has another content, as drafts have.
 CONTENT = "content"
+
+_OWN = frozenset({FolderType.SENT, FolderType.DRAFTS, FolderType.OUTBOX})
+"""What is there was written by the user."""
 
 ORDER = (Op.DELETE, Op.SOFT_DELETE, Op.CHANGE, Op.ADD)
 
@@ -82,7 +85,7 @@ class Rendering:
         if row.item is None:
             return Element(f"AirSync:{row.op.value}", name)
         if row.op is Op.CHANGE and CONTENT not in (row.fields or ()):
-            data = changed_properties(_mail(b"", row.item, name.text), self.version, row.fields)
+            data = changed_properties(mail_of(folder, row.item, b""), self.version, row.fields)
         else:
             data = await self.item(folder, row.item, options) or []
         if not data:
@@ -95,10 +98,9 @@ class Rendering:
         """The properties of an item, C{whole} for a Fetch; C{None} if it is gone."""
         if self.left <= 0:
             options, whole = headers_only(options), False
-        name = server_id(folder.id, item.id)
         try:
             found, size = await self.reading.convert(
-                folder, item, lambda raw: _convert(_mail(raw, item, name), self.version, options, whole)
+                folder, item, lambda raw: _convert(mail_of(folder, item, raw), self.version, options, whole)
             )
         except ItemGone:
             return None
@@ -106,5 +108,7 @@ class Rendering:
         return list(found)
 
 
-def _mail(raw: bytes, item: Item, name: str) -> Mail:
-    return Mail(raw, item.state, item.extra, item.received, name)
+def mail_of(folder: Folder, item: Item, raw: bytes) -> Mail:
+    """An item of a folder with its octets, for conversion."""
+    own = folder.type in _OWN
+    return Mail(raw, item.state, item.extra, item.received, server_id(folder.id, item.id), own)
