@@ -12,8 +12,10 @@ from gateway.eas.options import Malformed, only, view_options
 from gateway.element import Element
 from gateway.model import SyncOptions
 
-MAILBOX = "mailbox"
+MAILBOX, DOCUMENTS = "mailbox", "documentlibrary"
 
+# \\server\share\file, or a file or a site by its address.
+_LINK = re.compile(r"\\\\[^\\/]+[\\/].+|(?:file|https?)://.+", re.IGNORECASE | re.DOTALL)
 _RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
 _REFERENCE = re.compile(r"([1-9][0-9]{0,17}):([1-9][0-9]{0,17}):([1-9][0-9]{0,8})", re.ASCII)
 _FORMATS = (
@@ -41,7 +43,8 @@ class Fetch:
 
     C{name} is C{None} if it can be the name of nothing. C{schema} are the tags that are wanted, none for all.
     C{range} is from which byte to which, both included. C{refused}: it fails with this Status whatever there is.
-    C{mime_only}: MIMESupport is there, and no other format is taken than MIME.
+    C{mime_only}: MIMESupport is there, and no other format is taken than MIME. C{link_sound}: no LinkId is there that
+    cannot lead to a document.
     """
 
     store: str
@@ -53,6 +56,7 @@ class Fetch:
     range: tuple[int, int] | None = None
     refused: int | None = None
     mime_only: bool = False
+    link_sound: bool = True
 
     @property
     def whole(self) -> bool:
@@ -95,6 +99,7 @@ def parse_fetch(element: Element, version: Version) -> Fetch:
         range=_range(options),
         refused=refused,
         mime_only=bool(_all(options, "AirSync:MIMESupport")) and [body.type for body in view.bodies] == [MIME],
+        link_sound=tag != "DocumentLibrary:LinkId" or _LINK.fullmatch(ids[0].text) is not None,
     )
 
 

@@ -11,12 +11,12 @@ from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
 from gateway.convert import attachments
-from gateway.convert.message import Mail, properties
+from gateway.convert.message import properties
 from gateway.eas.call import Call, Unavailable
-from gateway.eas.collection import server_id
-from gateway.eas.fetchbody import MAILBOX, MIME, Fetch, Name
+from gateway.eas.fetchbody import DOCUMENTS, MAILBOX, MIME, Fetch, Name
 from gateway.eas.policydoc import Policy, restrict
 from gateway.eas.reading import Reading
+from gateway.eas.rendering import mail_of
 from gateway.eas.spool import Span, Spool
 from gateway.eas.wbxml import text_octets
 from gateway.element import Element
@@ -24,7 +24,7 @@ from gateway.interfaces import BackendDown, ILedger, ItemGone
 from gateway.model import Folder, Item, SyncOptions
 
 SUCCESS, SERVER_ERROR, NOT_FOUND, BAD_RANGE, UNKNOWN_STORE, TOO_LARGE = 1, 3, 6, 8, 9, 11
-IO_ERROR, CONVERSION, BAD_ATTACHMENT, DENIED = 12, 14, 15, 16
+BAD_LINK, IO_ERROR, CONVERSION, BAD_ATTACHMENT, DENIED = 4, 12, 14, 15, 16
 
 #: Characters of one text that are not put into the spool.
 SHORT = 2**14
@@ -127,7 +127,7 @@ class Fetching:
     async def _properties(self, fetch: Fetch) -> list[Element]:
         missing = BAD_ATTACHMENT if fetch.attachment else NOT_FOUND
         if fetch.store != MAILBOX:
-            raise Failed(UNKNOWN_STORE)
+            raise Failed(UNKNOWN_STORE if fetch.link_sound or fetch.store != DOCUMENTS else BAD_LINK)
         if fetch.refused is not None:
             raise Failed(fetch.refused)
         if self.spool.size >= self.most:
@@ -156,7 +156,7 @@ class Fetching:
     # In a thread.
 
     def _item(self, fetch: Fetch, folder: Folder, item: Item, options: SyncOptions, raw: bytes) -> list[Element]:
-        mail = Mail(raw, item.state, item.extra, item.received, server_id(folder.id, item.id))
+        mail = mail_of(folder, item, raw)
         found = properties(mail, self.call.version, options, whole=fetch.whole)
         wanted = [element for element in found if not fetch.schema or element.tag in fetch.schema]
         for element in wanted:

@@ -509,6 +509,20 @@ class RequestTests(FetchCase):
         ):
             self.assertEqual(self.desk.ask(asked).statuses, ["9"])
 
+    def test_badLink(self) -> None:
+        """Status 4: a link that leads to no document, whether or not there is a library ([MS-ASCMD] S08, case 12)."""
+        for text, status in (
+            ("//invalidURI", "4"),
+            ("", "4"),
+            ("\\\\server", "4"),
+            ("1:1", "4"),
+            ("\\\\server\\share\\file.txt", "9"),
+            ("file://server/share/file.txt", "9"),
+            ("HTTP://server/site", "9"),
+        ):
+            asked = fetch(Element("DocumentLibrary:LinkId", text), store="DocumentLibrary")
+            self.assertEqual(self.desk.ask(asked).statuses, [status], text)
+
     def test_link(self) -> None:
         """Status 6: a link to a document in the mailbox, where there are none."""
         self.assertEqual(self.desk.ask(fetch(Element("DocumentLibrary:LinkId", "1:1"))).statuses, ["6"])
