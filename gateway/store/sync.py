@@ -68,9 +68,14 @@ def _trash(folders: dict[int, Row[Any]], request: SyncRequest, user: str) -> Row
 def _start(
     connection: Connection, epoch: str, device: DeviceKey, here: Row[Any], chain: Chain, request: SyncRequest
 ) -> SyncOutcome:
-    """Key 0: whatever the device held, it begins with nothing, and gets it with the first real key."""
+    """Key 0: whatever the device held, it begins with nothing, and gets it with the first real key.
+
+    If there is nothing to get, it has been told so with that: some clients ask how much there is, and if it is
+    nothing they wait for a change without fetching it.
+    """
     options = request.options or SyncOptions()
-    told = Told(here.head, here.head)
+    goal = target(here.type, options, request.now)
+    told = fill(connection, here.id, chain.owner, Told(here.head, here.head), here.head, goal, 0).told
     first = Key(0, 0, told, here.head, False, options, request.digest, Said())
     counter = start_chain(connection, device, here.id, chain, first)
     return SyncOutcome(SUCCESS, key_text(epoch, here.id, counter), advanced=True, options=options)

@@ -70,6 +70,19 @@ class LookContract(StoreCase):
         self.sync(key, window=2)
         self.assertFalse(self.look().news)
 
+    def test_nothingToFetch(self) -> None:
+        """A key alone is enough in a folder without anything for the device: it is woken when something comes."""
+        self.record(self.mail("old", age=20), folder=self.trash)
+        for folder, window in ((self.inbox, 0), (self.trash, 3)):
+            key = self.sync("0", folder=folder, filter=window).key
+            looked = self.look(folder=folder)
+            self.assertEqual((looked.standing, looked.news), (Standing.SYNCED, False))
+            self.record(self.mail("new"), folder=folder)
+            self.assertTrue(self.look(folder=folder).news)
+            self.assertEqual(self.names(self.sync(key, folder=folder)), ["new"])
+        wider = self.sync(self.sync("0", folder=self.trash, filter=3).key, folder=self.trash, filter=5)
+        self.assertEqual(self.names(wider), ["new", "old"])
+
     def test_lostAnswer(self) -> None:
         """Rule 7: what was said in an answer that was not written out is still news."""
         key = self.start()
