@@ -93,6 +93,21 @@ class LineTests(SynchronousTestCase):
         self.assertEqual(found, ["14.1", "77", "application/vnd.ms-sync.wbxml", "2", "gzip"])
         self.assertEqual(self.page.bodies, [b"\x03\x01"])
 
+    def test_message(self) -> None:
+        """A body that is no document says what it is, and further parameters are in the query."""
+        parameters = (("SaveInSent", "T"),)
+        self.ask(self.line.post(Post("SendMail", "12.1", b"x", parameters=parameters, content_type="message/rfc822")))
+        self.assertEqual(self.header("content-type"), "message/rfc822")
+        self.assertTrue(self.page.requests[0].uri.endswith(b"&DeviceType=SP&SaveInSent=T"))
+
+    def test_multipart(self) -> None:
+        """An answer in parts is asked for in a header, or in the base64 form in the query."""
+        self.ask(self.line.post(Post("ItemOperations", "12.1", b"x", multipart=True)))
+        self.assertEqual(self.header("ms-asacceptmultipart"), "T")
+        line = HTTPLine(ACCOUNT, URL, self.agent, self.clock, compact=True)
+        self.ask(line.post(Post("ItemOperations", "12.1", b"x", multipart=True)))
+        self.assertIsNone(self.header("ms-asacceptmultipart"))
+
     def test_emptyBody(self) -> None:
         """An empty request has a length of 0 and no type; no policy key is sent where there is none."""
         self.ask(self.line.post(Post("Ping", "14.1")))

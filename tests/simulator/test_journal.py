@@ -30,6 +30,14 @@ SAMPLES = {
     events.Hitch("refused", 0.0): "CRetry refused; again at once",
     events.Hitch("refused", 2.0): "CRetry refused; again in 2.0 s",
     events.NetworkChanged(): "CConnection network changed, heartbeats begin anew",
+    events.Stepped(3, 9, "Sync", "Inbox", 200, "1", 0.25, 1, 2, 3): (
+        "CScript 3/9 Sync Inbox: HTTP 200, status 1, +1 ~2 -3, 0.250 s"
+    ),
+    events.Stepped(3, 9, "FolderSync", http=449, wrong=("a: 1", "b: 2")): (
+        "CScript 3/9 FolderSync: HTTP 449, 0.000 s; FAILED: a: 1; b: 2"
+    ),
+    events.Stepped(4, 9, "Ping", "Inbox", background=True): "CScript 4/9 Ping Inbox: in the background",
+    events.Stepped(5, 9, "Wait", "2.0", seconds=2.0): "CScript 5/9 Wait 2.0: 2.000 s",
     events.Erased("RemoteWipe"): "CProvision RemoteWipe: acknowledged, everything erased",
 }
 

@@ -68,3 +68,28 @@ class QueryTests(SynchronousTestCase):
         query = base64_query(account, Post("Ping", "16.1"))
         assert query is not None
         self.assertEqual(base64.b64decode(query), b"\xa1\x12\x09\x04\x01D\x00\x01T")
+
+
+class ParameterTests(SynchronousTestCase):
+    def test_plain(self) -> None:
+        """What a command has besides stands behind what every command has."""
+        query = plain_query(Account("ann", "x", "ID", "T"), "SmartReply", (("ItemId", "5:1"), ("SaveInSent", "T")))
+        self.assertEqual(query, "Cmd=SmartReply&User=ann&DeviceId=ID&DeviceType=T&ItemId=5%3A1&SaveInSent=T")
+
+    def test_base64(self) -> None:
+        """In the compact form each has a tag, and what is yes or no a bit."""
+        account = Account("ann", "x", "ID", "T")
+        given = (("ItemId", "5:1"), ("CollectionId", "5"), ("SaveInSent", "T"))
+        query = base64.b64decode(
+            base64_query(account, Post("SmartReply", "12.1", parameters=given, multipart=True)) or ""
+        )
+        self.assertTrue(query.endswith(b"\x08\x03ann\x07\x01\x03\x03\x035:1\x01\x015"), query)
+        query = base64.b64decode(
+            base64_query(account, Post("SendMail", "12.1", parameters=(("SaveInSent", "F"),))) or ""
+        )
+        self.assertTrue(query.endswith(b"\x08\x03ann"), query)
+
+    def test_noPlace(self) -> None:
+        """What is too long for the compact form, or has no tag in it, makes it the plain one."""
+        for parameter in (("LongId", "x" * 256), ("Unheard", "x")):
+            self.assertIsNone(base64_query(Account("ann", "x"), Post("SmartReply", "12.1", parameters=(parameter,))))

@@ -142,6 +142,8 @@ class Player:
             answer = await waiting
             asked.kind.learn(self._phone, asked.values, answer)
             return asked.kind, answer
+        if not self._phone.memory.version and step.name != OPTIONS:
+            raise Unsent("the version is not known: OPTIONS has not told it")
         if step.background:
             self._parked[step.background] = step, Deferred.fromCoroutine(self._asker.begin(step))
             return step.kind, None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from gateway.simulator.script import findsteps, foldersteps, mailsteps, syncsteps
-from gateway.simulator.script.fields import Field, Flag, Seconds, Several, Table, Text, Whole
+from gateway.simulator.script.fields import Field, Seconds, Several, Table, Text, Whole
 from gateway.simulator.script.mailsteps import MESSAGE
 from gateway.simulator.script.phone import Given, Kind, Phone, Request, one_of
 
@@ -25,7 +25,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         OPTIONS: Kind(_none),
         PROVISION: Kind(
             _none,
-            {"acknowledge": Whole(1, 4), "phases": Whole(1, 2), "information": Table(_INFORMATION), "wipe": Flag()},
+            {"acknowledge": Whole(1, 4), "phases": Whole(1, 2), "information": Table(_INFORMATION)},
             good=frozenset({"1", "2"}),
         ),
         **foldersteps.STEPS,

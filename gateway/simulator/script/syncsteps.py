@@ -111,18 +111,18 @@ def _send(command: dict[str, Any]) -> Element | None:
     return Element("Email2:Send") if command.get("send") else None
 
 
-def learn_keys(phone: Phone, answer: Answer) -> None:
-    """The phone keeps the newest keys; one that the server does not know any more (Status 3) begins again with 0."""
+def learn_keys(phone: Phone, answer: Answer, own: bool = True) -> None:
+    """The phone keeps the newest keys; its own that the server does not know (Status 3) begins again with 0."""
     for one in answer.elements():
         folder = phone.memory.folders.get(one.text_of("AirSync:CollectionId") or "")
         if one.tag == "AirSync:Collection" and folder is not None:
             status = one.text_of("AirSync:Status", "1")
             key = one.text_of("AirSync:SyncKey") if status == "1" else None
-            folder.key = UNSYNCED if status == "3" else key or folder.key
+            folder.key = UNSYNCED if status == "3" and own else key or folder.key
 
 
-def _learn(phone: Phone, _given: Given, answer: Answer) -> None:
-    learn_keys(phone, answer)
+def _learn(phone: Phone, given: Given, answer: Answer) -> None:
+    learn_keys(phone, answer, "key" not in given)
 
 
 def _check(given: Given) -> None:

@@ -1,0 +1,1 @@
+`pushgw device --script FILE`: the simulated phone does what a small TOML file says, in any version from 2.5 to 16.1 and against any EAS server, and tells whether the answers are as expected; whole days of mail apps of 2.5, 12.1, 14.1 and 16.1 are in `docs/examples`.
