@@ -268,6 +268,8 @@ class AttachmentTests(FetchCase):
         name = self.desk.arrive("e", multipart("mixed", part("text/plain", "x"), empty))
         self.assertEqual(self.desk.ask(of_file(f"{name}:2")).data, b"")
         self.assertEqual(self.desk.ask(of_file(f"{name}:2"), parts=True).parts, [b""])
+        answer = self.desk.attachment(f"{name}:2")
+        self.assertEqual((answer.status, octets(answer), answer.content_type), (200, b"", "application/x"))
 
     def test_message(self) -> None:
         """A message in a message is fetched as it is."""

@@ -52,6 +52,14 @@ def fetch(long_id: str) -> Element:
     )
 
 
+def smart(command: str, long_id: str) -> Element:
+    """A mail to the user that answers one that was found, or passes it on."""
+    text = f"From: ann@example.org\r\nTo: ann@example.org\r\nSubject: Re\r\n\r\n{command.lower()}\r\n"
+    source = Element("ComposeMail:Source", Element("ComposeMail:LongId", long_id))
+    parts = Element("ComposeMail:ClientId", command), source, Element("ComposeMail:Mime", text.encode())
+    return Element(f"ComposeMail:{command}", *parts)
+
+
 class SearchTests(SynchronousTestCase):
     """A gateway with one mailbox."""
 
@@ -103,9 +111,16 @@ class SearchTests(SynchronousTestCase):
         phone = Phone(gateway, "ann")
         await phone.connect()
         answer = (await phone.ask("ItemOperations", fetch(id))).element
-        phone.close()
         (fetched,) = answer.all("ItemOperations:Response")[0].children
         self.assertEqual(fetched.text_of("ItemOperations:Status"), "1")
+        subject = store.all("Search:Result")[0].children[-1].text_of("Email:Subject") or ""
+        for command in ("SmartReply", "SmartForward"):
+            self.assertEqual((await phone.ask(command, smart(command, id))).size, 0)
+            again = (await self.found(gateway, command.lower(), 1)).all("Search:Result")[0]
+            found = (await phone.ask("ItemOperations", fetch(again.text_of("Search:LongId") or ""))).element
+            self.assertIn("needle1", str(found), command)
+            self.assertIn(subject, str(found), command)
+        phone.close()
         self.assertNotIn("Traceback", gateway.log)
 
     @played
