@@ -13,12 +13,31 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.functional.postfix import NAME, NO_SASL, NO_SINK, PASSWORD, USER, postfix, sink
 from tests.functional.running import PASSWORD as OF_USERS
-from tests.functional.running import ROOT, Ran, Running, pushgw, shared, until
+from tests.functional.running import ROOT, Ran, Running, pushgw, shared, started, until
 
 EXAMPLES = ROOT / "docs" / "examples"
 
 
+def play(gateway: Running, user: str, script: Path, *options: str | Path) -> Ran:
+    """Play a script as a user of a gateway."""
+    url, certificate = f"localhost:{gateway.address('https')[1]}", gateway.folder / "certificate.pem"
+    account = ("--user", user, "--password-stdin", "--ca", certificate)
+    return pushgw("device", url, *account, "--script", script, *options, text=f"{OF_USERS}\n")
+
+
+def play_day(test: SynchronousTestCase, gateway: Running, script: str, *options: str) -> list[str]:
+    """Play a script that is shipped to its good end; what it printed."""
+    smtp = ":".join(map(str, gateway.address("smtp")))
+    ran = play(gateway, "ann", EXAMPLES / script, "--set", f"smtp={smtp}", *options)
+    test.assertEqual(ran.status, 0, f"{ran.out}{ran.err}{gateway.log[-9000:]}")
+    test.assertNotIn("Traceback", ran.err + gateway.log)
+    return ran.out.splitlines()
+
+
 class DayTests(SynchronousTestCase):
+    """What no other client that is at hand speaks: versions below 16.1, messages that are the body, attachments in
+    parts, requests that hang, and commands that are refused on purpose."""
+
     skip = NO_SASL or NO_SINK
 
     def setUp(self) -> None:
@@ -44,16 +63,9 @@ class DayTests(SynchronousTestCase):
         self.gateway.make()
         self.gateway.start()
 
-    def play(self, script: str, *options: str) -> Ran:
-        """Play a script that is shipped."""
-        https, smtp = (":".join(map(str, self.gateway.address(name))) for name in ("https", "smtp"))
-        url, certificate = f"localhost:{https.rpartition(':')[2]}", self.gateway.folder / "certificate.pem"
-        account = ("--user", "ann", "--password-stdin", "--ca", certificate)
-        what = ("--script", EXAMPLES / script, "--set", f"smtp={smtp}", *options)
-        ran = pushgw("device", url, *account, *what, text=f"{OF_USERS}\n")
-        self.assertEqual(ran.status, 0, f"{ran.out}{ran.err}{self.gateway.log[-9000:]}")
-        self.assertNotIn("Traceback", ran.err + self.gateway.log)
-        return ran
+    def play(self, script: str, *options: str) -> list[str]:
+        """Play a script that is shipped; what it printed."""
+        return play_day(self, self.gateway, script, *options)
 
     def sent(self, count: int) -> dict[str, EmailMessage]:
         """What Postfix was given, by subject, once it is so much."""
@@ -68,10 +80,9 @@ class DayTests(SynchronousTestCase):
 
     def test_day25(self) -> None:
         """2.5: messages and attachments as they are, Truncation, GetHierarchy, invitations, Ping, folders, people."""
-        ran = self.play("day-2.5.toml")
-        self.assertRegex(
-            ran.out.splitlines()[0], r"^\d\d:\d\d:\d\d\.\d{3} SIM\w+ CScript 1/37 OPTIONS: HTTP 200, status 1, "
-        )
+        lines = self.play("day-2.5.toml")
+        self.assertIn(" FolderSync: HTTP 449, ", lines[1])
+        self.assertRegex(lines[0], r"^\d\d:\d\d:\d\d\.\d{3} SIM\w+ CScript 1/37 OPTIONS: HTTP 200, status 1, ")
         mails = self.sent(2)
         self.assertEqual(sorted(mails), ["Fwd: Minutes", "Re: Minutes"])
         self.assertIn("The plain minutes", mails["Re: Minutes"].get_body().get_content())
@@ -80,7 +91,8 @@ class DayTests(SynchronousTestCase):
 
     def test_day121(self) -> None:
         """12.1, by the base64 query: a Sync that hangs, fetching in parts, Search in the mailbox, the absence."""
-        self.play("day-12.1.toml", "--query", "base64")
+        lines = self.play("day-12.1.toml", "--query", "base64")
+        self.assertIn(" FolderSync: HTTP 449, ", lines[1])
         mails = self.sent(2)
         self.assertEqual(sorted(mails), ["Fwd: Plans", "Re: Plans"])
         self.assertEqual(mails["Re: Plans"]["To"], "bob@example.net, ann@example.org")
@@ -89,8 +101,8 @@ class DayTests(SynchronousTestCase):
 
     def test_day141(self) -> None:
         """14.1: documents that send, once each, a hanging Sync in seconds, conversations, marks, availability."""
-        ran = self.play("day-14.1.toml", "--json")
-        steps = [json.loads(line) for line in ran.out.splitlines()]
+        steps = [json.loads(line) for line in self.play("day-14.1.toml", "--json")]
+        self.assertEqual([step["status"] for step in steps[1:7]], ["142", "1", "1", "1", "1", "1"])
         self.assertEqual({step["event"] for step in steps}, {"stepped"})
         self.assertEqual([step["number"] for step in steps], list(range(1, steps[0]["steps"] + 1)))
         self.assertEqual(
@@ -105,12 +117,22 @@ class DayTests(SynchronousTestCase):
         """16.1: drafts that are written, changed and sent, Find, answers that the server sends, categories; a second
         day of the same phone goes as the first."""
         for count in (1, 2):
-            self.play("day-16.1.toml")
+            lines = self.play("day-16.1.toml")
             mails = self.sent(4 * count)
+        for number in (2, 4):
+            self.assertIn(f" {number}/51 FolderSync: HTTP 200, status 142, ", lines[number - 1])
         self.assertEqual(sorted(mails), ["Finished", "Fwd: A question", "Re: A question", "Tentative: Meeting"])
         self.assertIn("All the words.", mails["Finished"].get_body().get_content())
         self.assertEqual([part.get_payload(decode=True) for part in mails["Finished"].iter_attachments()], [b"picture"])
         self.assertEqual([str(mail["Subject"]) for mail in self.files(".Drafts")], [])
+
+
+class PlainTests(SynchronousTestCase):
+    def test_neighbours(self) -> None:
+        """The same days go on a gateway as it comes, without a policy and without a relay, among its users."""
+        gateway = started(self, users=["ann", "carol"], settings={"maildir": {"create_special": "true"}})
+        for version in ("2.5", "12.1", "14.1", "16.1"):
+            play_day(self, gateway, f"day-{version}.toml", "--set", "far=carol@example.org")
 
 
 class FailingTests(SynchronousTestCase):
@@ -124,9 +146,30 @@ class FailingTests(SynchronousTestCase):
         self.addCleanup(folder.cleanup)
         script = Path(folder.name) / "short.toml"
         script.write_text(text)
-        url = f"localhost:{self.gateway.address('https')[1]}"
-        account = ("--user", self.user, "--password-stdin", "--ca", str(self.gateway.folder / "certificate.pem"))
-        return pushgw("device", url, *account, "--script", str(script), *options, text=f"{OF_USERS}\n")
+        return play(self.gateway, self.user, script, *options)
+
+    def test_hanging(self) -> None:
+        """A Sync hangs for as long as it says, and an empty one for as long as the last."""
+        ran = self.play(
+            """
+            version = "14.1"
+            [[step]]
+            do = "FolderSync"
+            [[step]]
+            do = "Sync"
+            folder = 2
+            [[step]]
+            do = "Sync"
+            folder = 2
+            heartbeat = 1
+            expect = { empty = true, after = 0.9, within = 30 }
+            [[step]]
+            do = "Sync"
+            empty = true
+            expect = { empty = true, after = 0.9, within = 30 }
+            """
+        )
+        self.assertEqual(ran.status, 0, ran.out)
 
     def test_failed(self) -> None:
         """An answer that is not as expected ends the script with status 1, and says which step and why; what is parked

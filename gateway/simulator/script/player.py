@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from attrs import define, evolve, field
@@ -60,13 +60,18 @@ class Player:
     _asker: Asker = field(init=False)
     _values: dict[str, str] = field(init=False)
     _parked: dict[str, tuple[Step, Deferred[Answer]]] = field(factory=dict, init=False)
+    _step: int = field(init=False, default=0)
+    _numbers: Iterator[int] = field(init=False, factory=itertools.count)
 
     def __attrs_post_init__(self) -> None:
-        numbers = itertools.count(1)
         memory = Memory(version=self._script.version or "")
-        self._phone = Phone(self._account, memory, lambda: f"{self._salt}-{next(numbers)}")
+        self._phone = Phone(self._account, memory, self._fresh)
         self._asker = Asker(self._phone, self._line, self._clock, self._told)
         self._values = dict(self._script.values)
+
+    def _fresh(self) -> str:
+        """A ClientId; a step that is asked again has the same as before."""
+        return f"{self._salt}-{self._step}-{next(self._numbers)}"
 
     async def play(self) -> None:
         """Do all steps.
@@ -103,6 +108,7 @@ class Player:
 
     async def _once(self, step: Step) -> events.Stepped:
         """Do a step once; what is not as expected is in the event."""
+        self._step, self._numbers = step.number, itertools.count(1)
         event = events.Stepped(step.number, len(self._script.steps), step.name, _about(self._phone, step.values))
         begun = self._clock.seconds()
         try:

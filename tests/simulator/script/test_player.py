@@ -15,7 +15,7 @@ from gateway.simulator.journal import describe
 from gateway.simulator.line import Account, Reply
 from gateway.simulator.script.player import Player, StepFailed
 from gateway.simulator.script.reading import read_script
-from tests.simulator.toy import INBOX, Notes, ToyLine, ToyServer
+from tests.simulator.toy import INBOX, Notes, ToyLine, ToyServer, reply
 
 
 def step(do: str, **keys: Any) -> str:
@@ -198,6 +198,15 @@ class PlayerTests(PlayerCase):
         self.clock.advance(0.5)
         self.successResultOf(playing)
         self.assertEqual(len(self.steps()), 2)
+
+    def test_sentAgain(self) -> None:
+        """A mail that is sent again has the ClientId of the first time, another mail has another."""
+        self.server.script["SendMail"] = [Lost("cut off"), reply(), reply()]
+        playing = self.play(step("SendMail", message="x", retry=5), step("SendMail", message="x"))
+        self.clock.advance(0.5)
+        self.successResultOf(playing)
+        ids = [root.text_of("ComposeMail:ClientId") for root in self.server.documents("SendMail")]
+        self.assertEqual(ids, ["salt-1-1", "salt-1-1", "salt-2-1"])
 
     def test_retryInVain(self) -> None:
         """It is given up when its time is over."""
