@@ -57,9 +57,7 @@ def thread_index(header: Message, received: int, fallback: bytes, now: float) ->
     Behind what the mail has, or what ConversationIndex and ConversationId make of it, stand five bytes more: the time
     since the thread began, and how manieth mail after the first one it is. A thread that is too long gets no more.
     """
-    index = _index(header)
-    if not index:
-        index = b"\x01" + conversation_index(header, received) + conversation_id(header, fallback)
+    index = _index(header) or _first(header, received, fallback)
     levels = (len(index) - _HEADER_BYTES) // _REPLY_BYTES
     if levels < _MOST_LEVELS:
         passed = max(_ticks(now) - int.from_bytes(index[:6] + b"\0\0", "big"), 0)
@@ -67,6 +65,16 @@ def thread_index(header: Message, received: int, fallback: bytes, now: float) ->
         time = passed >> 18 if passed < 2**49 else 2**31 | (passed >> 23) % 2**31
         index += time.to_bytes(4, "big") + bytes([(levels + 1) % 16])
     return base64.b64encode(index).decode("ascii")
+
+
+def first_thread_index(header: Message, now: float, fallback: bytes) -> str:
+    """Thread-Index for a mail that is written now, and says nothing of that itself."""
+    return base64.b64encode(_first(header, now, fallback)).decode("ascii")
+
+
+def _first(header: Message, begun: float, fallback: bytes) -> bytes:
+    """What ConversationIndex and ConversationId make of a mail without Thread-Index."""
+    return b"\x01" + _ticks(begun).to_bytes(8, "big")[1:6] + conversation_id(header, fallback)
 
 
 def _ticks(moment: float) -> int:

@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from email.utils import encode_rfc2231
 from urllib.parse import quote, unquote
 
@@ -15,6 +16,12 @@ from gateway.convert import mime
 from gateway.convert.attachments import EMBEDDED, NORMAL
 from gateway.convert.body import HTML_TYPE, MIME_TYPE, PLAIN_TYPE, Body
 from gateway.convert.compose import Sender, complete
+from gateway.convert.conversation import (
+    CONVERSATION_BYTES,
+    conversation_id,
+    conversation_index,
+    first_thread_index,
+)
 from gateway.convert.fields import BadMessage, Field, Message, address_field, in_ascii, taken_apart, text_field
 from gateway.convert.flags import ConversionError
 from gateway.convert.headers import addresses
@@ -45,10 +52,15 @@ _PRINTABLE = re.compile(r"[!-~]{1,255}")
 
 @frozen
 class Drafted:
-    """A draft: the mail, and its attachments that a client has named: the ClientId, and the number of the part."""
+    """A draft: the mail, and its attachments that a client has named: the ClientId, and the number of the part.
+
+    C{conversation} and C{index} are the ConversationId and the ConversationIndex.
+    """
 
     message: bytes
     attachments: tuple[tuple[str, int], ...] = ()
+    conversation: bytes = b""
+    index: bytes = b""
 
     @property
     def numbered(self) -> bool:
@@ -78,10 +90,22 @@ def drafted(properties: Element, sender: Sender, server_id: str, base: bytes | N
     try:
         message = _base(properties, base)
         content = _content(message, properties, server_id, sender.token)
-        made = complete(_header(with_entity(message, content), properties, base is None), sender).octets()
-        return Drafted(made, tuple(_named(mime.taken_apart(made))))
+        whole = complete(_header(with_entity(message, content), properties, base is None), sender)
+        if base is None and not whole.value("thread-index"):
+            # Else it would tell another ConversationIndex whenever it is changed.
+            whole = whole.having(text_field("Thread-Index", _begun(whole.octets(), sender.now)))
+        made = whole.octets()
+        root = mime.taken_apart(made)
+        conversation = conversation_id(root, made[:CONVERSATION_BYTES])
+        index = conversation_index(root, int(sender.now.timestamp()))
+        return Drafted(made, tuple(_named(root)), conversation, index)
     except (BadMessage, mime.TooLarge, ValueError) as error:
         raise ConversionError(str(error)) from error
+
+
+def _begun(made: bytes, now: datetime) -> str:
+    """Thread-Index of a draft that is new."""
+    return first_thread_index(mime.taken_apart(made), now.timestamp(), made[:CONVERSATION_BYTES])
 
 
 def _base(properties: Element, base: bytes | None) -> Message:

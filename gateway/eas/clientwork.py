@@ -78,7 +78,7 @@ def answered(
         item = items.get(place) or item_id(command.id, folder.id) or 0
         status = statuses.get(place, SUCCESS)
         draft = work.drafts.get(place)
-        data = draft.references(folder, item) if draft is not None and status == SUCCESS else None
+        data = draft.told(folder, item) if draft is not None and status == SUCCESS else None
         if status == SUCCESS and command.verb is not Verb.ADD and data is None:
             continue
         if command.verb is not Verb.FETCH:

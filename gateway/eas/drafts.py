@@ -45,19 +45,30 @@ class Prepared:
         """The name under which the source holds it ready, if it does."""
         return self.command.name if self.command is not None else ""
 
-    def references(self, folder: Folder, item: int) -> Element | None:
-        """The ApplicationData of the answer: which FileReferences the attachments have that a client has added."""
-        if self.draft is None or not self.draft.attachments or self.send:
+    def told(self, folder: Folder, item: int) -> Element | None:
+        """The ApplicationData of the answer.
+
+        It has the FileReferences of the attachments that a client has added, and of a new draft the conversation
+        ([MS-ASEMAIL] 2.2.2.21, 2.2.2.22).
+        """
+        if self.draft is None or self.send:
             return None
+        found = self._references(self.draft, folder, item) if self.draft.attachments else []
+        if isinstance(self.command, Create):
+            found.append(Element("Email2:ConversationId", self.draft.conversation))
+            found.append(Element("Email2:ConversationIndex", self.draft.index))
+        return Element("AirSync:ApplicationData", *found) if found else None
+
+    def _references(self, draft: Drafted, folder: Folder, item: int) -> list[Element]:
         rows = [
             Element(
                 "AirSyncBase:Attachment",
                 Element("AirSyncBase:ClientId", client),
                 Element("AirSyncBase:FileReference", f"{server_id(folder.id, item)}:{number}"),
             )
-            for client, number in self.draft.attachments
+            for client, number in draft.attachments
         ]
-        return Element("AirSync:ApplicationData", Element("AirSyncBase:Attachments", *rows))
+        return [Element("AirSyncBase:Attachments", *rows)]
 
 
 @define(eq=False)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import base64
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.convert.compose import Sender
@@ -100,6 +102,18 @@ class NewTests(DraftCase):
         self.assertEqual((found["To"], found["Subject"], found["X-Odd"]), ("bob@x", "New", "1"))
         self.assertTrue(draft.message.endswith(raw.partition(b"\r\n\r\n")[2]))
         self.assertEqual(self.read(self.make(body(raw.decode(), 4)))["To"], "bob@x")
+
+    def test_conversation(self) -> None:
+        """A new draft begins a conversation, and is in it for good; a message that tells its own stays in that."""
+        draft = self.make(email("Subject", "Old"))
+        self.assertEqual((len(draft.conversation), len(draft.index)), (16, 5))
+        later = evolve(SENDER, now=SENDER.now + timedelta(days=1), token="token2")
+        changed = drafted(data(email("Subject", "New")), later, "5:1", draft.message)
+        self.assertEqual((changed.conversation, changed.index), (draft.conversation, draft.index))
+        given = base64.b64encode(b"\1" + bytes(range(26))).decode()
+        whole = self.make(body(f"Thread-Index: {given}\r\nReferences: <a@x>\r\nTo: b@x\r\n\r\nHi", 4))
+        self.assertEqual((self.read(whole)["Thread-Index"], len(whole.index)), (given, 10))
+        self.assertEqual(whole.conversation, self.make(body("References: <a@x>\r\n\r\n", 4)).conversation)
 
     def test_empty(self) -> None:
         """A draft of nothing is an empty mail."""

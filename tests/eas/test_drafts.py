@@ -94,7 +94,9 @@ class AddTests(DraftsCase):
                 adding("c1", email("To", "bob@example.net"), email("Subject", "Hi"), body("Text")), version=version
             )
             self.assertRegex(
-                answer, rf"^key Status=1 Responses\(Add\(ClientId=c1 ServerId={self.inbox}:\d+ Status=1\)\)$"
+                answer,
+                rf"(?s)^key Status=1 Responses\(Add\(ClientId=c1 ServerId={self.inbox}:\d+ Status=1 "
+                rf"ApplicationData\(ConversationId=.+ ConversationIndex=.+\)\)\)$",
             )
             self.assertEqual(len(self.mails()), number)
             self.assertEqual(self.do(), "")
@@ -115,13 +117,23 @@ class AddTests(DraftsCase):
         ):
             self.assertIn(part, answer)
 
+    def test_conversation(self) -> None:
+        """The answer tells the conversation of the new draft, which stays ([MS-ASEMAIL] 2.2.2.21, 2.2.2.22)."""
+        self.primed(device=TABLET, version=Version.V16_1)
+        answer = self.do(adding("c1", email("Subject", "Old"), body("Text")))
+        id = answer.partition("ServerId=")[2].partition(" ")[0]
+        told = "ConversationId=" + answer.partition("ConversationId=")[2].removesuffix(")))")
+        self.assertIn(told, text(self.ask(sync(self.of(device=TABLET)), Version.V16_1, TABLET)))
+        self.assertNotIn("Conversation", self.do(changing(id, email("Subject", "New"))))
+        self.assertIn(told, text(self.ask(sync(self.of(device=TABLET)), Version.V16_1, TABLET)))
+
     def test_attachments(self) -> None:
         """Attachments are told by their ClientIds with the FileReferences that they have."""
         files = base("Attachments", attached("a1", b"one", DisplayName="1.txt"), attached("a2", b"two"))
         answer = self.do(adding("c1", body("Text"), files))
         id = answer.partition("ServerId=")[2].partition(" ")[0]
         rows = " ".join(f"Attachment(ClientId=a{n} FileReference={id}:{n + 1})" for n in (1, 2))
-        self.assertIn(f"ServerId={id} Status=1 ApplicationData(Attachments({rows}))", answer)
+        self.assertIn(f"ServerId={id} Status=1 ApplicationData(Attachments({rows}) Conv", answer)
 
     def test_repeated(self) -> None:
         """The same request again makes no second draft, and tells the same ServerId and FileReferences."""
