@@ -8,6 +8,8 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.eas.codepages import TAGS, TOKENS
+from gateway.element import Element
+from tests.versions import spans, unknown_to
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -38,3 +40,25 @@ class CodePageTests(SynchronousTestCase):
     def test_everyPageHasRoomForEveryToken(self) -> None:
         """A page can be indexed by any of the 64 tokens."""
         self.assertEqual({len(tags) for tags in TAGS}, {64})
+
+
+class VersionTests(SynchronousTestCase):
+    """The table that answers are held to: which version knows which tag."""
+
+    def test_everyTag(self) -> None:
+        """Each of the tags has its versions, and only eleven are not used in any."""
+        self.assertEqual(set(spans()), set(TOKENS))
+        unused = [tag for tag, span in spans().items() if span == (0, 0)]
+        self.assertEqual(len(unused), 11)
+
+    def test_unknown(self) -> None:
+        """A tag that is newer than the version, or older, is found wherever it stands."""
+        body = Element("AirSyncBase:Body", Element("AirSyncBase:Preview", "x"))
+        tree = Element("AirSync:ApplicationData", Element("Email:Location", "x"), body)
+        for version, unknown in {
+            25: ["AirSyncBase:Body", "AirSyncBase:Preview"],
+            121: ["AirSyncBase:Preview"],
+            141: [],
+            161: ["Email:Location"],
+        }.items():
+            self.assertEqual(unknown_to(version, tree), unknown)
