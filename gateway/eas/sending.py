@@ -112,6 +112,9 @@ class Sending:
         wanted = read(call)
         if len(wanted.mime) > self.limits.message:
             raise Refused(TOO_LARGE, f"a mail of {len(wanted.mime)} bytes")
+        # Before anything else: the original may be gone by now, and the device must not take that for a failure.
+        if await self.postings.known(self._blank(call.device, wanted)):
+            raise Refused(REPEATED, "it was sent before")
         original = None if wanted.source is None else await self._original(call.device.user, wanted.source)
         mail = await self._composed(call.device.user, wanted, original)
         letters = await self._letters(call.device, wanted, mail)
@@ -134,11 +137,7 @@ class Sending:
         C{message} is empty if it is not known any more: then only one that was sent before is a success.
         """
         wanted = Wanted(message, f"d:{name}", BY_CLIENT_ID, save=True)
-        now = self.now().timestamp()
-        gone = Posting(
-            key=device, name=wanted.name, now=now, since=now - wanted.seconds, letters=(), recipients=0, gone=item
-        )
-        if await self.postings.known(gone):
+        if await self.postings.known(self._blank(device, wanted)):
             return SENT
         if not message:
             return NO_DRAFT
@@ -264,6 +263,11 @@ class Sending:
 
     # What is written down.
 
+    def _blank(self, device: DeviceKey, wanted: Wanted) -> Posting:
+        """What tells a mail from others, without the mail."""
+        now = self.now().timestamp()
+        return Posting(key=device, name=wanted.name, now=now, since=now - wanted.seconds, letters=(), recipients=0)
+
     def _posting(
         self,
         device: DeviceKey,
@@ -272,17 +276,14 @@ class Sending:
         letters: Sequence[Letter],
         original: tuple[Item, bytes] | None,
     ) -> Posting:
-        now = self.now().timestamp()
+        blank = self._blank(device, wanted)
         letter = "P" if mail.verb == FORWARD else "R"
-        return Posting(
-            key=device,
-            name=wanted.name,
-            now=now,
-            since=now - wanted.seconds,
+        return evolve(
+            blank,
             letters=tuple(letters),
             recipients=len(mail.recipients),
             quota=self.limits.per_hour,
-            counted=now - HOUR,
+            counted=blank.now - HOUR,
             mark=None if original is None else Mark(original[0].id, letter, mail.verb),
         )
 

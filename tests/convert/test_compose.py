@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP
+from random import Random
+from time import process_time
 
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
@@ -357,6 +359,30 @@ class ForwardTests(SynchronousTestCase):
     def test_replace(self) -> None:
         """With ReplaceMime the client has put in what it wants, the attachments too."""
         self.assertEqual(kinds(sent(NEW_BOTH, RICH, forward=True, replace=True)), kinds(sent(NEW_BOTH)))
+
+
+class LineTests(SynchronousTestCase):
+    """Lines that no server takes."""
+
+    def test_long(self) -> None:
+        """A line has up to 998 octets, however it ends."""
+        chance = Random(998)
+        for end in (b"\r\n", b"\n", b"\r"):
+            for longest in (997, 998, 999, 1000, 3000):
+                lines = [b"x" * chance.randrange(200) for _ in range(20)]
+                lines.insert(chance.randrange(21), b"y" * longest)
+                for octets in (end.join(lines), end.join([*lines, b""])):
+                    self.assertEqual(has_long_lines(octets), longest > 998, (end, longest))
+
+    def test_quick(self) -> None:
+        """A large mail keeps nobody waiting: to pass on 16 MB takes less than a second."""
+        line = b"QUFB" * 19 + b"\r\n"
+        head = "Content-Disposition: attachment; filename=a"
+        large = multipart("mixed", part("text/plain", "x"), part("application/x", line * 210_000, B64, head))
+        began = process_time()
+        found = made(NEW, large, forward=True)
+        self.assertLess(process_time() - began, 1.0)
+        self.assertGreater(len(found.message), 16_000_000)
 
 
 class OddTests(SynchronousTestCase):

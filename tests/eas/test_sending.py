@@ -258,6 +258,9 @@ class OnceTests(SendingCase):
 
         @define(eq=False)
         class Slow:
+            def known(self, posting: Any) -> Deferred[Any]:
+                return postings.known(posting)
+
             def post(self, posting: Any) -> Deferred[Any]:
                 return waiting.addCallback(lambda _: postings.post(posting))
 
@@ -341,6 +344,15 @@ class SmartTests(SendingCase):
         before = self.sources.reports.changes[:]
         self.assertEqual(self.status(body), 118)
         self.assertEqual(self.sources.reports.changes, before)
+
+    def test_repeatedLater(self) -> None:
+        """118 also if the original is gone by now: the device must not believe that its mail was not sent."""
+        item = self.original()
+        body = self.body("SmartReply", source(str(self.inbox), item), client="one")
+        self.ask(body)
+        self.sources.gone(self.inbox, "m1")
+        self.assertEqual(self.status(body), 118)
+        self.assertEqual(self.status(self.body("SmartReply", source(str(self.inbox), item), client="two")), 150)
 
     def test_told(self) -> None:
         """The mark is reported; the device that made it need not be woken for it, unless its answer was lost."""
@@ -561,10 +573,13 @@ class RefusedTests(SendingCase):
 
     def test_trouble(self) -> None:
         """111, HTTP 503: while the store does not answer nothing is lost; the client comes again."""
-        down = BackendDown("no disk")
+        down, postings = BackendDown("no disk"), self.sending.postings
 
         @define(eq=False)
         class Down:
+            def known(self, posting: Any) -> Deferred[Any]:
+                return postings.known(posting)
+
             def post(self, posting: Any) -> Deferred[Any]:
                 raise down
 
