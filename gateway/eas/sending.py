@@ -99,9 +99,11 @@ class Sending:
     waiting: int = 100
     _turns: DeferredSemaphore = field(init=False)
     _large: DeferredSemaphore = field(init=False)
+    _originals: DeferredSemaphore = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._turns, self._large = DeferredSemaphore(self.at_once), DeferredSemaphore(1)
+        self._originals = DeferredSemaphore(self.at_once)
 
     async def __call__(self, call: Call) -> Answer:
         """Take a mail.
@@ -115,8 +117,7 @@ class Sending:
         # Before anything else: the original may be gone by now, and the device must not take that for a failure.
         if await self.postings.known(self._blank(call.device, wanted)):
             raise Refused(REPEATED, "it was sent before")
-        original = None if wanted.source is None else await self._original(call.device.user, wanted.source)
-        mail = await self._composed(call.device.user, wanted, original)
+        mail, original = await self._made(call.device.user, wanted)
         letters = await self._letters(call.device, wanted, mail)
         own = self.moving.own(call.device)
         posting = self._posting(call.device, wanted, mail, letters, original)
@@ -162,6 +163,19 @@ class Sending:
             now=self.now(),
             token=token,
         )
+
+    async def _made(self, user: str, wanted: Wanted) -> tuple[Composed, Item | None]:
+        """What is to be sent, and the mail that it answers or passes on; few of those are in memory at a time."""
+        if wanted.source is None:
+            return await self._composed(user, wanted, None), None
+        if len(self._originals.waiting) >= self.waiting:
+            raise Unavailable("too many mails wait to be answered", RETRY)
+        await self._originals.acquire()
+        try:
+            original = await self._original(user, wanted.source)
+            return await self._composed(user, wanted, original), original[0]
+        finally:
+            self._originals.release()
 
     async def _original(self, user: str, source: Source) -> tuple[Item, bytes]:
         """The mail that is answered or passed on."""
@@ -274,7 +288,7 @@ class Sending:
         wanted: Wanted,
         mail: Composed,
         letters: Sequence[Letter],
-        original: tuple[Item, bytes] | None,
+        original: Item | None,
     ) -> Posting:
         blank = self._blank(device, wanted)
         letter = "P" if mail.verb == FORWARD else "R"
@@ -284,7 +298,7 @@ class Sending:
             recipients=len(mail.recipients),
             quota=self.limits.per_hour,
             counted=blank.now - HOUR,
-            mark=None if original is None else Mark(original[0].id, letter, mail.verb),
+            mark=None if original is None else Mark(original.id, letter, mail.verb),
         )
 
     async def _handed_over(self, own: Own, posting: Posting) -> Posted:

@@ -571,6 +571,29 @@ class RefusedTests(SendingCase):
             begun[-1].callback(None)
             self.successResultOf(one)
 
+    def test_originals(self) -> None:
+        """Of the mails that are answered few are in memory at a time, and too many answers are put off: HTTP 503."""
+        item = self.original()
+        waiting: list[Deferred[bytes]] = []
+
+        def read(*args: object) -> Deferred[bytes]:
+            waiting.append(Deferred())
+            return waiting[-1]
+
+        self.patch(type(self.sources.mailbox), "read", read)
+        self.sending.waiting = 3
+        asked = [
+            Deferred.fromCoroutine(
+                self.sending(call_of("SmartReply", self.body("SmartReply", source(str(self.inbox), item))))
+            )
+            for _ in range(self.sending.at_once + 4)
+        ]
+        self.failureResultOf(asked.pop(), Unavailable)
+        self.assertEqual(len(waiting), self.sending.at_once)
+        for one in asked:
+            waiting.pop(0).callback(ORIGINAL)
+            self.successResultOf(one)
+
     def test_trouble(self) -> None:
         """111, HTTP 503: while the store does not answer nothing is lost; the client comes again."""
         down, postings = BackendDown("no disk"), self.sending.postings
