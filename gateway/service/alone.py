@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class Taken(Exception):
-    """Another gateway runs on the data folder."""
+    """The data folder cannot be had: another gateway runs on it, or there is none."""
 
 
 def take(folder: Path) -> int:
@@ -16,9 +16,12 @@ def take(folder: Path) -> int:
 
     A name left behind by a process that was killed locks nobody out, as a process id in a file would.
 
-    @raise Taken: another process has it. @raise OSError: there is no such folder, or it cannot be written.
+    @raise Taken: another process has it, or there is no such folder. @raise OSError: it cannot be written.
     """
-    lock = os.open(folder / "pushgw.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        lock = os.open(folder / "pushgw.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise Taken(f"there is no folder {folder}. Check data.folder; 'pushgw init' makes one") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
