@@ -229,6 +229,14 @@ class UserTests(CommandCase):
         self.user("remove", "ann")
         self.assertEqual(self.path.read_text(), before)
 
+    def test_leftOver(self) -> None:
+        """What a change that was killed has left beside the file goes with the next one; other files stay."""
+        left, others = self.folder / f".accounts.{'0a' * 6}", self.folder / ".accounts.backup"
+        for path in (left, others):
+            path.write_text("ann:half")
+        self.user("add", "ann", "--password-stdin", input="a")
+        self.assertEqual((left.exists(), others.exists()), (False, True))
+
     def test_wrongFiles(self) -> None:
         """A configuration or accounts file that is missing or wrong is a clear error."""
         self.path.write_text("nonsense\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -97,5 +98,9 @@ def _lines(path: Path) -> list[str]:
 
 
 def _write(path: Path, lines: list[str]) -> None:
+    # Nobody else is writing: the folder is locked. A change that was killed has left what it was about to put in place.
+    left = re.compile(re.escape(f".{path.name}.") + "[0-9a-f]{12}")
+    for draft in [one for one in path.parent.iterdir() if left.fullmatch(one.name)]:
+        draft.unlink(missing_ok=True)
     text = "".join(line + "\n" for line in lines)
     write_whole(path, text.encode(), 0o600, path.stat() if path.exists() else None)
