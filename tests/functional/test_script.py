@@ -14,6 +14,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.functional.postfix import NAME, NO_SASL, NO_SINK, PASSWORD, USER, postfix, sink
 from tests.functional.running import PASSWORD as OF_USERS
 from tests.functional.running import ROOT, Ran, Running, pushgw, shared, started, until
+from tests.functional.sogo import PASSWORD as SOGO_PASSWORD
+from tests.functional.sogo import USER as OF_SOGO
+from tests.functional.sogo import missing, running
 
 EXAMPLES = ROOT / "docs" / "examples"
 
@@ -133,6 +136,86 @@ class PlainTests(SynchronousTestCase):
         gateway = started(self, users=["ann", "carol"], settings={"maildir": {"create_special": "true"}})
         for version in ("2.5", "12.1", "14.1", "16.1"):
             play_day(self, gateway, f"day-{version}.toml", "--set", "far=carol@example.org")
+
+
+SOGO = """
+[values]
+subject = ""
+[[step]]
+do = "OPTIONS"
+[[step]]
+do = "Provision"
+expect.http = [200, 501]
+expect.status = [1, 2]
+[[step]]
+do = "FolderSync"
+expect.folder = { name = 2, type = 2 }
+[[step]]
+do = "Sync"
+folder = 2
+retry = 30
+body = { type = 1, size = 1000 }
+expect.subject = "${subject}"
+remember.mail = { subject = "${subject}" }
+[[step]]
+do = "Fetch"
+folder = 2
+item = "${mail}"
+body = { type = 1 }
+expect.elements = { "Email:Subject" = "${subject}" }
+[[step]]
+do = "Sync"
+folder = 2
+get_changes = false
+change = { item = "${mail}", read = true }
+[[step]]
+do = "FolderCreate"
+name = "Scripted ${run}"
+parent = "0"
+[[step]]
+do = "MoveItems"
+items = "${mail}"
+from = 2
+to = "Scripted ${run}"
+remember.mail = "Move:DstMsgId"
+[[step]]
+do = "Sync"
+folder = "Scripted ${run}"
+[[step]]
+do = "Fetch"
+folder = "Scripted ${run}"
+item = "${mail}"
+expect.elements = { "Email:Subject" = "${subject}" }
+[[step]]
+do = "GetItemEstimate"
+folder = 2
+[[step]]
+do = "Ping"
+folder = 2
+heartbeat = 10
+expect.status = [1, 2]
+[[step]]
+do = "FolderDelete"
+folder = "Scripted ${run}"
+"""
+
+
+class SogoTests(SynchronousTestCase):
+    skip = missing()
+
+    def test_otherServer(self) -> None:
+        """A script plays against a server that others wrote."""
+        sogo = running()
+        folder = tempfile.TemporaryDirectory(prefix="pushgw test ")
+        self.addCleanup(folder.cleanup)
+        script = Path(folder.name) / "other.toml"
+        script.write_text(SOGO)
+        for version in ("12.1", "14.1"):
+            sogo.deliver(f"for {version}")
+            account = ("--user", OF_SOGO, "--password-stdin", "--version", version)
+            what = ("--script", str(script), "--set", f"subject=for {version}")
+            ran = pushgw("device", sogo.url, *account, *what, text=f"{SOGO_PASSWORD}\n")
+            self.assertEqual(ran.status, 0, ran.out + ran.err)
 
 
 class FailingTests(SynchronousTestCase):
