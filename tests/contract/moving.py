@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.arrangement import Moved, Shift
+from gateway.arrangement import DIVERTED, Moved, Shift
 from gateway.model import Amend, Change, DeviceKey, IntentKind, Op
 from tests.contract.store import ANN, BOB, INBOX, NOW, TABLET, TRASH, WORK, StoreCase
 
@@ -48,6 +48,15 @@ class MovingContract(StoreCase):
             sorted(moved.changes, key=lambda one: one.folder), [Change(self.inbox, 2), Change(self.work, 1)]
         )
         self.assertEqual(sorted(moved.spans), [(self.inbox, 2, 2), (self.work, 1, 1)])
+
+    def test_diverted(self) -> None:
+        """That an item was diverted is kept with it, beside what else is, wherever it goes later."""
+        [id] = self.deliver("a")
+        for source, target in ((self.inbox, self.work), (self.work, self.inbox)):
+            shift = Shift(id, source, target, diverted=target == self.work)
+            [(_, id)] = self.result(self.store.move("ann", [shift], NOW)).results
+            [item] = self.result(self.store.items("ann", [id]))
+            self.assertEqual((item.folder, dict(item.extra)), (target, {DIVERTED: True}))
 
     def test_details(self) -> None:
         """What is kept beside the letters goes with the item."""
