@@ -51,23 +51,40 @@ class Settings:
 @implementer(events.IOnlooker)
 @define(eq=False)
 class Console:
-    """Prints wake-ups (or, as JSON, every event), and calls C{enough} when there were as many as asked."""
+    """Prints wake-ups (or, as JSON, every event), and calls C{enough} when there were as many as asked.
+
+    C{trouble}: why there was no answer from the server, empty if there was one, or nothing was asked.
+    """
 
     _settings: Settings
     _enough: Callable[[], object]
     _journal: Journal | None
     wakeups: int = field(init=False, default=0)
+    trouble: str = field(init=False, default="")
+    _answered: bool = field(init=False, default=False)
 
     def happened(self, account: Account, event: events.Event) -> None:
         """See L{events.IOnlooker}."""
         if self._journal is not None:
             self._journal.happened(account, event)
+        self._reach(event)
         if self._settings.as_json:
             click.echo(json.dumps({"event": type(event).__name__.lower(), "time": time.time(), **_fields(event)}))
         elif isinstance(event, events.Erased):
             click.echo(describe(event))
         if isinstance(event, events.Woken) and event.added + event.changed + event.deleted:
             self._count(event)
+
+    def _reach(self, event: events.Event) -> None:
+        """Tell of the first try without an answer; who has had one is a phone out of coverage, and nothing special."""
+        if isinstance(event, events.Hitch) and not self._answered:
+            if not self.trouble and self._journal is None and not self._settings.as_json:
+                click.echo(
+                    f"No answer yet: {event.why.rstrip('.')}. Trying again and again; -v shows each time.", err=True
+                )
+            self.trouble = event.why
+        elif not isinstance(event, events.Hitch | events.Parked | events.HeartbeatMoved | events.NetworkChanged):
+            self._answered, self.trouble = True, ""
 
     def _count(self, event: events.Woken) -> None:
         """A wake-up that brought something."""
@@ -88,13 +105,14 @@ def _fields(event: events.Event) -> dict[str, Any]:
 
 
 class Short(Exception):
-    """The time was over before there were as many wake-ups as asked."""
+    """The time was over before there were as many wake-ups as asked, or before the server gave an answer."""
 
 
 async def run(settings: Settings, reactor: ReactorBase) -> Outcome:
     """The life of one phone as the command line asked for it.
 
-    @raise GivenUp: nothing helps. @raise Short: too few wake-ups came. @raise ValueError: the state file is wrong.
+    @raise GivenUp: nothing helps. @raise Short: too few wake-ups came, or no answer. @raise ValueError: the state file
+        is wrong.
     """
     memory = Memory() if settings.state is None else settings.state.load()
     network, detours = await carried(settings, reactor)
@@ -119,6 +137,8 @@ async def run(settings: Settings, reactor: ReactorBase) -> Outcome:
         await exchange.stop()
     if network is not None:
         await network.stop()
+    if outcome is Outcome.STOPPED and console.trouble:
+        raise Short(f"the server gave no answer: {console.trouble}")
     if outcome is Outcome.STOPPED and console.wakeups < (settings.wakeups or 0):
         raise Short(f"{console.wakeups} of {settings.wakeups} wake-ups in {settings.duration:g} s")
     return outcome
