@@ -9,9 +9,10 @@ from attrs import define
 from twisted.internet.defer import CancelledError, Deferred, execute
 from twisted.trial.unittest import SynchronousTestCase
 
+from gateway.eas import sending
 from gateway.eas.call import Answer, Refused, Unavailable, Version
 from gateway.eas.moving import Moving
-from gateway.eas.sending import COMMANDS, LARGE, LARGE_WAITING, Sending, SendingLimits
+from gateway.eas.sending import COMMANDS, LARGE_WAITING, Sending, SendingLimits
 from gateway.eas.status import refusal
 from gateway.element import Element
 from gateway.interfaces import BackendDown
@@ -553,7 +554,8 @@ class RefusedTests(SendingCase):
             return begun[-1].addCallback(lambda _: work())
 
         self.sending.run = run
-        large = MIME + b"x" * LARGE
+        self.patch(sending, "LARGE", 40_000)
+        large = MIME + b"x" * 40_000
         asked = [
             Deferred.fromCoroutine(self.sending(call_of("SendMail", self.body("SendMail", mime=mime))))
             for mime in (large, large, MIME, MIME)

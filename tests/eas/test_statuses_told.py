@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -114,9 +115,16 @@ def docstrings(*modules: str) -> Iterator[str]:
     for name in modules:
         module, _, begin = name.partition(".")
         for path in sorted(Path(__file__).parent.glob(f"{module}*.py")):
-            for node in ast.parse(path.read_text("utf-8")).body:
-                if isinstance(node, ast.ClassDef) and node.name.startswith(begin):
-                    yield from told_by(node)
+            for title, told in classes_of(path):
+                if title.startswith(begin):
+                    yield from told
+
+
+@cache
+def classes_of(path: Path) -> list[tuple[str, list[str]]]:
+    """The classes of a module, with the docstrings of their tests."""
+    nodes = ast.parse(path.read_text("utf-8")).body
+    return [(node.name, list(told_by(node))) for node in nodes if isinstance(node, ast.ClassDef)]
 
 
 def told_by(found: ast.ClassDef) -> Iterator[str]:
