@@ -54,6 +54,16 @@ class PyActiveSyncTests(SynchronousTestCase):
         self.assertEqual(answer.headers["MS-ASProtocolVersions"].split(",")[-1], "16.1")
         self.assertIn("Ping", answer.headers["MS-ASProtocolCommands"].split(","))
 
+    def test_noPolicy(self) -> None:
+        """Where no policy is in force it provisions before anything else all the same, and synchronises."""
+        self.gateway = started(self, settings={"maildir": {"create_special": "true"}})
+        self.server = f"localhost:{self.gateway.address('https')[1]}"
+        self.client = self.make_client()
+        self.gateway.send_mail("ann", "to a client without a policy")
+        inbox = self.inbox()
+        found = self.client.sync_folder(inbox, self.client.sync_folder(inbox).sync_key)
+        self.assertEqual([item.fields["Email.Subject"] for item in found.added], ["to a client without a policy"])
+
     def test_provision(self) -> None:
         """It provisions in two phases and then may synchronise; without the key it is told to (Status 142)."""
         from pyactivesync.exceptions import StatusError
