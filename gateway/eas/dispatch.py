@@ -27,6 +27,7 @@ from gateway.eas.content import BodyLimits, Header
 from gateway.eas.giving import giving
 from gateway.eas.incoming import Content
 from gateway.eas.request import BadRequest, Head, parse_query, read_head
+from gateway.eas.spool import Spools
 from gateway.eas.status import refusal
 from gateway.eas.users import names_another, parse_basic
 from gateway.interfaces import BackendDown, Busy, IAuthenticator
@@ -40,6 +41,8 @@ RETRY_LATER = 60
 PARKED = frozenset({"Ping", "Sync"})
 #: The common status of a device that is one too many ([MS-ASCMD] 2.2.2).
 MAXIMUM_DEVICES = 177
+#: Bytes of an answer that is held in memory while it is sent.
+LARGEST_HELD = 2**20
 #: Characters of a User-Agent that are kept.
 LONGEST_AGENT = 256
 
@@ -90,7 +93,7 @@ class Dispatcher:
 
     C{gate} raises L{Refused} for a device that has to provision first; C{levels} are told of what commands bring a
     device to, but for those that may be parked, which tell them themselves; C{came} is told of each device that
-    comes, and with which command.
+    comes, and with which command; C{spools} are where large answers wait until they have been sent.
     """
 
     log = Logger()
@@ -107,6 +110,7 @@ class Dispatcher:
     limits: BodyLimits = field(factory=BodyLimits)
     realm: str = "pushgw"
     came: Callable[[DeviceKey, str], None] = lambda key, command: None
+    spools: Spools | None = None
     closing: bool = False
 
     def offered(self) -> str:
@@ -254,4 +258,21 @@ class Dispatcher:
         packed = content.packed(body, accepted)
         if packed is not None:
             headers["Content-Encoding"] = "gzip"
-        return Reply(answer.status, headers, body if packed is None else packed, entry, answer.written, answer.stream)
+            body = packed
+        stream = answer.stream if len(body) <= LARGEST_HELD else self._stream(entry.user, body)
+        return Reply(answer.status, headers, b"" if stream else body, entry, answer.written, stream)
+
+    def _stream(self, user: str, body: bytes) -> Stream | None:
+        """A large body from a file, as a client may take its time; C{None} if there is no room for one."""
+        if self.spools is None:
+            return None
+        try:
+            spool = self.spools.open(user)
+        except Unavailable:
+            return None
+        try:
+            return spool.answer([spool.add((body,))], content.WBXML).stream
+        except OSError as error:
+            spool.close()
+            self.log.warn("a large answer for {user} stays in memory: {error}", user=user, error=error)
+            return None

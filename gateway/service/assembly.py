@@ -209,6 +209,7 @@ def assemble(config: Config, reactor: Any) -> Parts:
     commands["FolderDelete"] = FolderDelete(moving)
     commands["GetHierarchy"] = GetHierarchy(store)
     reading, spools = Reading(source, pools.run("files")), Spools(str(config.data.folder))
+    dispatcher.spools = spools
     patience = PATIENCE if config.search.index else 0
     moves = ConversationMoves(moving, store.index, store.diversions, reactor, patience)
     others = {

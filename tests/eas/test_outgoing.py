@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # As a name in this module C{suppress} would mean something to trial.
 import contextlib
+import os
 from collections.abc import Iterator
 
 from attrs import define, field
@@ -11,8 +12,11 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from gateway.eas.call import Answer, Call, Stream
 from gateway.eas.channel import STALLED
+from gateway.eas.dispatch import LARGEST_HELD
 from gateway.eas.outgoing import Outgoing
-from tests.eas.lane import LaneCase, raw
+from gateway.eas.spool import Spools
+from gateway.element import Element
+from tests.eas.lane import SYNC, LaneCase, raw
 from tests.support import Connection
 
 
@@ -110,6 +114,30 @@ class OutgoingTests(LaneCase):
             connection.protocol.resumeProducing()
         self.assertEqual(len(connection.answers()[0].body), 50)
         self.over(source, True)
+
+    def test_large(self) -> None:
+        """A large document waits in a file while the client takes it, and comes as it is; without room for a file, or
+        on a full disk, it is sent from memory."""
+        spools = self.world.dispatcher.spools = Spools(self.mktemp())
+        os.mkdir(spools.directory or "")
+        text = "x" * LARGEST_HELD
+        heard: list[bool] = []
+        for folder, most in ((spools.directory, 20), (spools.directory, 0), ("/dev/null/none", 20)):
+            spools.directory, spools.of_user = folder, most
+            self.sync.answer = None
+            connection = self.connect()
+            connection.send(raw(body=SYNC))
+            connection.protocol.pauseProducing()
+            self.sync.say(
+                Answer(element=Element("AirSync:Sync", Element("AirSync:Status", text)), written=heard.append)
+            )
+            self.assertEqual(len(spools), 1 if folder != "/dev/null/none" and most else 0)
+            connection.protocol.resumeProducing()
+            (answer,) = connection.answers()
+            self.assertEqual((answer.status, answer.element.text_of("AirSync:Status")), (200, text))
+            self.assertEqual(answer.headers["content-type"], "application/vnd.ms-sync.wbxml")
+            self.assertEqual(len(spools), 0)
+        self.assertEqual(heard, [True, True, True])
 
     def test_stalled(self) -> None:
         """A client that takes nothing for long is given up."""
