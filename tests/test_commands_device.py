@@ -1,4 +1,4 @@
-"""What the command of the simulated phone prints."""
+"""What the command of the simulated phone prints, and that of the list of devices when there are none."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import BrowserLikePolicyForHTTPS
 
+from gateway.commands.devices import list_devices
 from gateway.commands.phone import Console, Settings
 from gateway.simulator import events
 from gateway.simulator.heartbeat import PHONES
 from gateway.simulator.line import Account
 from gateway.simulator.synchroniser import Habits
+from tests.commandline import CommandCase
 
 ACCOUNT = Account("ann", "secret", "PHONE1")
 SETTINGS = Settings("https://127.0.0.1", ACCOUNT, Habits(), PHONES, BrowserLikePolicyForHTTPS())
@@ -45,3 +47,15 @@ class ReachTests(SynchronousTestCase):
     def test_json(self) -> None:
         """As JSON every try is an event: nothing is said besides."""
         self.assertEqual(self.told(REFUSED, as_json=True), ("", "Connection refused."))
+
+
+class NoDevicesTests(CommandCase):
+    def test_whose(self) -> None:
+        """Whose device there is none of is said: a name may be misspelt."""
+        self.init()
+        for words, said in {
+            (): "No devices yet",
+            ("ann",): "User 'ann' has no device yet",
+            ("ann", "PHONE1"): "User 'ann' has no device 'PHONE1' yet",
+        }.items():
+            self.assertIn(said, self.right(list_devices, *words, "--config", str(self.file)))

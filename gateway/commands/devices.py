@@ -93,7 +93,8 @@ def list_devices(
         print_table(HEAD, [_cells(row) for row in rows])
         _notes(rows)
     else:
-        click.echo("No devices yet: a device appears here after its first request.")
+        whose = f"User '{user}' has no device" if user else "No devices"
+        click.echo(f"{whose}{f' {device!r}' if device else ''} yet: a device appears here after its first request.")
 
 
 def _print_one(config: Config, user: str, device: str, autd_state: bool) -> None:
