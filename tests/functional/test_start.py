@@ -35,9 +35,9 @@ class StartTests(SynchronousTestCase):
         self.assertNotIn("Traceback", self.gateway.log)
 
     def test_folder(self) -> None:
-        """Without its data folder a gateway does not start, and names the folder."""
+        """Without its data folder a gateway does not start, and names the folder and the key."""
         self.gateway.write_config(data={"folder": '"absent"', "accounts": '"accounts"'})
-        self.refused("absent", "No such file or directory")
+        self.refused("there is no folder", "/absent. ", "data.folder", "pushgw init")
 
     def test_database(self) -> None:
         """A database that is none ends the start with its name; nothing is written over it."""
