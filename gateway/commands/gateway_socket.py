@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
 from attrs import frozen
+
+from gateway.config.listening import LONGEST_SOCKET
 
 SECONDS = 30
 
@@ -30,6 +33,8 @@ class _UnixConnection(HTTPConnection):
 
     def connect(self) -> None:
         """Connect to the socket instead of to a host."""
+        if len(os.fsencode(self._path)) > LONGEST_SOCKET:
+            raise FileNotFoundError(f"no gateway listens at a path so long: {self._path}")
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(str(self._path))

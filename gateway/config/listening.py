@@ -172,6 +172,10 @@ class Smtp:
     )
 
 
+LONGEST_SOCKET = 107
+"""Bytes that the path of a Unix socket may have on Linux."""
+
+
 @frozen(kw_only=True)
 class Admin:
     """Metrics, and the commands that talk to the running gateway."""

@@ -18,6 +18,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
 from gateway.admin.control import Control
+from gateway.config.listening import LONGEST_SOCKET
 from gateway.metrics import Metrics
 from gateway.service.parts import Parts
 from gateway.sources.smtpin import SmtpFactory
@@ -110,7 +111,12 @@ def _unix(path: Any) -> str:
 
 
 def _clear(path: Path) -> None:
-    """Take away the socket that a killed gateway left behind; the one of a living gateway stays, and is in use."""
+    """Take away the socket that a killed gateway left behind; the one of a living gateway stays, and is in use.
+
+    @raise OSError: if no socket can be there, as its path is too long.
+    """
+    if len(os.fsencode(path)) > LONGEST_SOCKET:
+        raise OSError(f"{path} is longer than {LONGEST_SOCKET} bytes, too long for a socket: set admin.socket")
     with socket.socket(socket.AF_UNIX) as probe:
         try:
             probe.connect(str(path))

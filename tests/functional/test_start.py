@@ -39,6 +39,15 @@ class StartTests(SynchronousTestCase):
         self.gateway.write_config(data={"folder": '"absent"', "accounts": '"accounts"'})
         self.refused("there is no folder", "/absent. ", "data.folder", "pushgw init")
 
+    def test_longPath(self) -> None:
+        """A path that is too long for the control socket ends the start with the option that helps; commands take it
+        for a gateway that does not run."""
+        self.gateway.write_config(admin={"socket": f'"{"s" * 100}.sock"'})
+        self.refused("s.sock is longer than 107 bytes", "admin.socket")
+        ran = pushgw("devices", "--config", self.gateway.config)
+        self.assertEqual(ran.status, 0, ran.err)
+        self.assertIn("No devices yet", ran.out)
+
     def test_database(self) -> None:
         """A database that is none ends the start with its name; nothing is written over it."""
         database = self.gateway.folder / "pushgw.sqlite"
