@@ -113,6 +113,10 @@ class _KeptBind(Factory):
         """See L{ISessionUser}."""
         self._centre.user.message(session, pdu)
 
+    def willing(self, session: Session) -> None:
+        """See L{ISessionUser}."""
+        self._centre.user.changed(self._centre)
+
     def congested(self, session: Session, state: int) -> None:
         """See L{ISessionUser}."""
         self._centre.user.congested(session, state)

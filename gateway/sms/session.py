@@ -54,6 +54,9 @@ class ISessionUser(Interface):
     def message(session: Session, pdu: Pdu) -> None:
         """A deliver_sm or data_sm came; L{Session.answer} has to be called for it some time."""
 
+    def willing(session: Session) -> None:
+        """There is room again that was not there while the SMSC left a submit without an answer."""
+
     def congested(session: Session, state: int) -> None:
         """The SMSC has said how congested it is, from 0 to 99."""
 
@@ -87,6 +90,7 @@ class Session(Protocol):
         self._timing = timing
         self._window = window
         self._proven = False
+        self._in_question = False
         self._frames = Frames()
         self._requests = Requests()
         self._submits = 0
@@ -196,8 +200,12 @@ class Session(Protocol):
 
     @property
     def room(self) -> int:
-        """How many messages may be submitted now: one until the SMSC has answered the first, then the window."""
-        if not self.transmits:
+        """How many messages may be submitted now: one until the SMSC has answered the first, then the window.
+
+        There is none from when it has left one without an answer until it gives a sign: what is in doubt then must
+        not go the same way again.
+        """
+        if not self.transmits or self._in_question:
             return 0
         return (self._window if self._proven else 1) - self._submits
 
@@ -227,7 +235,7 @@ class Session(Protocol):
             self._submits -= 1
             if answer is not None:
                 self._submit_answered = self._clock.seconds()
-                self._proven = True
+                self._proven, self._in_question = True, False
             answered(answer)
             if self._linger_until is not None and not self._submits:
                 self.close(Parting.UNBOUND)
@@ -398,7 +406,8 @@ class Session(Protocol):
         self._give_up(now)
         if self._over():
             return
-        if not self._paused and now >= self._heard + self._timing.silence and not self._requests.asks("enquire_link"):
+        silent = self._in_question or now >= self._heard + self._timing.silence
+        if silent and not self._paused and not self._requests.asks("enquire_link"):
             self._request("enquire_link", {}, self._timing.silence, self._sign_given)
         self._ring_by(self._first_due())
 
@@ -406,13 +415,17 @@ class Session(Protocol):
         return self.state is State.CLOSED
 
     def _sign_given(self, answer: Pdu | None) -> None:
-        """An answer to enquire_link needs nothing; L{_give_up} deals with the lack of one."""
+        """The SMSC lives; L{_give_up} deals with the lack of an answer."""
+        if answer is not None and self._in_question:
+            self._in_question = False
+            self._user.willing(self)
 
     def _give_up(self, now: float) -> None:
         """Deal with the requests whose time has run out; what nobody reads cannot be late."""
         if self._paused:
             return
         for request in self._requests.late(now):
+            self._in_question = self._in_question or request.command == "submit_sm"
             self._tell(request)
             self._unanswered_request(request)
 

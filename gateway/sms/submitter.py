@@ -234,13 +234,18 @@ class Submitter:
         self._settle(hand, LetterState.SENT, "", "taken", text, message_id=self._ids.given(given))
 
     def _doubt(self, session: Session, hand: _InHand) -> None:
-        """It is not known what became of it: once more, but only once."""
+        """It is not known what became of it: once more, but only once.
+
+        It keeps its place if the connection is gone. If not it goes behind the others, which show meanwhile whether the
+        SMSC answers.
+        """
+        due = self._now() if session.parting is None else hand.letter.due
         self._meters.submitted(self.settings.name, "doubt")
         why = session.parting.value if session.parting is not None else Parting.MUTE.value
         kind = "failed" if hand.letter.doubted else "retry"
         self._careful = CAREFUL
         text = f"{DOUBTED_TWICE}: {why}" if hand.letter.doubted else f"in doubt: {why}"
-        self._settle(hand, LetterState.DOUBT, why, kind, text, due=hand.letter.due)
+        self._settle(hand, LetterState.DOUBT, why, kind, text, due=due)
 
     def _refused(self, session: Session, hand: _InHand, status: int) -> None:
         what = action(status)

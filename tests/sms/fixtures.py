@@ -25,6 +25,7 @@ class Seen:
 
     sessions: list[Session] = field(factory=list)
     messages: list[Pdu] = field(factory=list)
+    willings: list[Session] = field(factory=list)
     congestion: list[int] = field(factory=list)
     over: list[Session] = field(factory=list)
 
@@ -33,6 +34,9 @@ class Seen:
 
     def message(self, session: Session, pdu: Pdu) -> None:
         self.messages.append(pdu)
+
+    def willing(self, session: Session) -> None:
+        self.willings.append(session)
 
     def congested(self, session: Session, state: int) -> None:
         self.congestion.append(state)

@@ -215,6 +215,22 @@ class SessionTests(SynchronousTestCase):
         wire.receive(response(lost, message_id="2"))
         self.assertEqual((len(wire.answers), wire.session.outstanding), (2, 0))
 
+    def test_inQuestion(self) -> None:
+        """When a submit is left without an answer nothing is submitted until the SMSC gives a sign, for which it is
+        asked at once: what is in doubt must not go to one that has fallen silent."""
+        wire = self.bound()
+        wire.submit()
+        for _ in range(4):
+            self.pass_time(14)
+            (other,) = (pdu for pdu in wire.submit() if pdu.command == "submit_sm")
+            wire.receive(response(other, message_id="1"))
+        self.pass_time(5)
+        self.assertEqual((wire.answers[-1], wire.session.outstanding, wire.session.room), (None, 0, 0))
+        (asked,) = (pdu for pdu in wire.sent() if pdu.command == "enquire_link")
+        self.assertEqual(wire.seen.willings, [])
+        wire.receive(response(asked))
+        self.assertEqual((wire.seen.willings, wire.session.room), ([wire.session], 10))
+
     def test_noneAnswered(self) -> None:
         """An SMSC that lives but answers no submit is left."""
         wire = self.bound()
