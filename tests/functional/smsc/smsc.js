@@ -37,8 +37,9 @@ function submitted(session, pdu) {
     return;
   }
   const id = told.first + ++counts.taken;
-  session.send(pdu.response({message_id: written(id, told.answers)}));
+  // First, as it may be killed at any time: what is answered is known to have been taken.
   if (told.report) say({to: pdu.destination_addr, id: written(id, told.answers), text: pdu.short_message.message});
+  session.send(pdu.response({message_id: written(id, told.answers)}));
   if (pdu.registered_delivery & 3) setTimeout(receipt, told.delay, session, pdu.destination_addr, pdu.source_addr, id);
 }
 
