@@ -150,6 +150,17 @@ class Postfix:
         return log.read_text() if log.exists() else ""
 
     @property
+    def relay(self) -> dict[str, str]:
+        """What a gateway is configured with to have its mails taken here, by section [relay]."""
+        return {
+            "endpoint": f'"tcp:127.0.0.1:{self.port}"',
+            "ca": f'"{self.certificate}"',
+            "server_name": f'"{NAME}"',
+            "user": f'"{USER}"',
+            "password": f'"{PASSWORD}"',
+        }
+
+    @property
     def certificate(self) -> Path:
         """Its certificate, which nobody else vouches for."""
         return self.folder / "certificate.pem"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.functional.postfix import NAME, NO_SASL, NO_SINK, PASSWORD, USER, postfix, sink
+from tests.functional.postfix import NO_SASL, NO_SINK, postfix, sink
 from tests.functional.running import PASSWORD as OF_USERS
 from tests.functional.running import ROOT, Ran, Running, pushgw, shared, started, until
 from tests.functional.sogo import PASSWORD as SOGO_PASSWORD
@@ -46,17 +46,10 @@ class DayTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.sink = sink(self)
         self.postfix = postfix(self, {"example.net": self.sink.port}, login=True)
-        relay = {
-            "endpoint": f'"tcp:127.0.0.1:{self.postfix.port}"',
-            "ca": f'"{self.postfix.certificate}"',
-            "server_name": f'"{NAME}"',
-            "user": f'"{USER}"',
-            "password": f'"{PASSWORD}"',
-        }
         folder = tempfile.TemporaryDirectory(prefix="pushgw test ")
         self.addCleanup(folder.cleanup)
         settings = {
-            "relay": relay,
+            "relay": self.postfix.relay,
             "maildir": {"create_special": "true"},
             "provisioning": {"policy": '"strict"', "allow_non_provisionable": "false"},
             'provisioning.policies."strict"': {"DevicePasswordEnabled": "true", "PasswordRecoveryEnabled": "true"},

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from gateway.element import Element
 from tests.functional.phones import Phone
-from tests.functional.postfix import NAME, NO_SASL, NO_SINK, PASSWORD, USER, addresses, postfix, sink
+from tests.functional.postfix import NO_SASL, NO_SINK, addresses, postfix, sink
 from tests.functional.running import PASSWORD as OF_USERS
 from tests.functional.running import PATIENCE, Running, eventually, played, until
 
@@ -61,16 +61,9 @@ class SendingCase(SynchronousTestCase):
         self.sink = sink(self)
         routes = {"example.net": self.sink.port}
         self.postfix = postfix(self, routes, login=True, smtpd_recipient_restrictions=REFUSE)
-        relay = {
-            "endpoint": f'"tcp:127.0.0.1:{self.postfix.port}"',
-            "ca": f'"{self.postfix.certificate}"',
-            "server_name": f'"{NAME}"',
-            "user": f'"{USER}"',
-            "password": f'"{PASSWORD}"',
-        }
         folder = tempfile.TemporaryDirectory(prefix="pushgw test ")
         self.addCleanup(folder.cleanup)
-        settings = {"relay": relay, "maildir": {"create_special": "true"}}
+        settings = {"relay": self.postfix.relay, "maildir": {"create_special": "true"}}
         self.gateway = Running(Path(folder.name) / "data", ["ann", "carol"], settings)
         self.addCleanup(self.gateway.kill)
         self.gateway.make()
