@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import Deferred
 
-from gateway.eas.call import Unavailable
+from gateway.eas.places import Places
 from gateway.interfaces import IMailbox
 from gateway.model import Folder, Item
 
@@ -16,9 +17,6 @@ T = TypeVar("T")
 
 Run = Callable[..., Deferred[Any]]
 """Calls a function with arguments where it may take its time, and gives a Deferred of what it returns."""
-
-#: When a client is to come again for whom there is no place in the line, in seconds.
-RETRY = 10
 
 
 @define(eq=False)
@@ -32,10 +30,10 @@ class Reading:
     run: Run
     at_once: int = 4
     waiting: int = 200
-    _turns: DeferredSemaphore = field(init=False)
+    _turns: Places = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._turns = DeferredSemaphore(self.at_once)
+        self._turns = Places(self.at_once)
 
     async def convert(self, folder: Folder, item: Item, work: Callable[[bytes], T]) -> T:
         """What the work makes of the octets of a mail.
@@ -43,12 +41,10 @@ class Reading:
         @raise ItemGone: it is not there any more.
         @raise Unavailable: too many wait.
         """
-        if len(self._turns.waiting) >= self.waiting:
-            raise Unavailable("too many mails wait to be read", RETRY)
-        await self._turns.acquire()
-        try:
-            raw = await self.mailbox.read(folder.user, folder.path, item.name, item.state)
-            found: T = await self.run(work, raw)
-            return found
-        finally:
-            self._turns.release()
+        self._turns.admit(self.waiting, "too many mails wait to be read")
+        return await self._turns.take(partial(self._converted, folder, item, work))
+
+    async def _converted(self, folder: Folder, item: Item, work: Callable[[bytes], T]) -> T:
+        raw = await self.mailbox.read(folder.user, folder.path, item.name, item.state)
+        found: T = await self.run(work, raw)
+        return found

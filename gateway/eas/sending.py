@@ -8,13 +8,13 @@ the mail that was answered.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Protocol, TypeVar
 
 from attrs import define, evolve, field, frozen
-from twisted.internet.defer import CancelledError, DeferredSemaphore
+from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
 from gateway.arrangement import Moved
@@ -22,6 +22,7 @@ from gateway.convert.compose import FORWARD, Composed, Original, Sender, compose
 from gateway.convert.fields import BadMessage, TooMany
 from gateway.eas.call import Answer, Call, Refused, Unavailable
 from gateway.eas.moving import Moving, Own
+from gateway.eas.places import Places
 from gateway.eas.reading import Run
 from gateway.eas.sendbody import BY_CLIENT_ID, Source, Wanted, read
 from gateway.eas.turns import shielded
@@ -43,8 +44,6 @@ HOUR = 3600
 #: Bytes of a mail that is composed alone: while that is done it takes twelve times as much memory, if its lines are too
 #: long. And how many such mails may wait for each other, in memory.
 LARGE, LARGE_WAITING = 2**22, 10
-#: When a client is to come again for whom there is no place in the line, in seconds.
-RETRY = 10
 
 
 class Addresses(Protocol):
@@ -97,13 +96,12 @@ class Sending:
     limits: SendingLimits = field(factory=SendingLimits)
     at_once: int = 4
     waiting: int = 100
-    _turns: DeferredSemaphore = field(init=False)
-    _large: DeferredSemaphore = field(init=False)
-    _originals: DeferredSemaphore = field(init=False)
+    _turns: Places = field(init=False)
+    _large: Places = field(init=False)
+    _originals: Places = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._turns, self._large = DeferredSemaphore(self.at_once), DeferredSemaphore(1)
-        self._originals = DeferredSemaphore(self.at_once)
+        self._turns, self._large, self._originals = Places(self.at_once), Places(1), Places(self.at_once)
 
     async def __call__(self, call: Call) -> Answer:
         """Take a mail.
@@ -168,14 +166,12 @@ class Sending:
         """What is to be sent, and the mail that it answers or passes on; few of those are in memory at a time."""
         if wanted.source is None:
             return await self._composed(user, wanted, None), None
-        if len(self._originals.waiting) >= self.waiting:
-            raise Unavailable("too many mails wait to be answered", RETRY)
-        await self._originals.acquire()
-        try:
-            original = await self._original(user, wanted.source)
-            return await self._composed(user, wanted, original), original[0]
-        finally:
-            self._originals.release()
+        self._originals.admit(self.waiting, "too many mails wait to be answered")
+        return await self._originals.take(partial(self._answering, user, wanted, wanted.source))
+
+    async def _answering(self, user: str, wanted: Wanted, source: Source) -> tuple[Composed, Item]:
+        original = await self._original(user, source)
+        return await self._composed(user, wanted, original), original[0]
 
     async def _original(self, user: str, source: Source) -> tuple[Item, bytes]:
         """The mail that is answered or passed on."""
@@ -215,24 +211,13 @@ class Sending:
 
         @raise Unavailable: too many wait.
         """
-        large = size > LARGE
-        if len(self._turns.waiting) >= self.waiting or (large and len(self._large.waiting) >= LARGE_WAITING):
-            raise Unavailable("too many mails wait to be composed", RETRY)
-        if not large:
-            return await self._worked(work)
-        await self._large.acquire()
-        try:
-            return await self._worked(work)
-        finally:
-            self._large.release()
-
-    async def _worked(self, work: Callable[[], T]) -> T:
-        await self._turns.acquire()
-        try:
-            made: T = await self.run(work)
-            return made
-        finally:
-            self._turns.release()
+        why = "too many mails wait to be composed"
+        self._turns.admit(self.waiting, why)
+        turn: Callable[[], Awaitable[T]] = partial(self._turns.take, partial(self.run, work))
+        if size <= LARGE:
+            return await turn()
+        self._large.admit(LARGE_WAITING, why)
+        return await self._large.take(turn)
 
     # Where it goes.
 
