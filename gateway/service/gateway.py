@@ -12,6 +12,7 @@ from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
@@ -32,8 +33,10 @@ FLUSH_SECONDS = 1.0
 #: When devices were seen last: losing that costs nobody anything.
 NOTES_SECONDS = 30.0
 COMPACT_SECONDS = 3600.0
-#: How often it is looked for what was left half-written.
+#: How often it is looked for what was left half-written, and when first: that goes through all mailboxes, while just
+#: after the start the devices come back.
 SWEEP_SECONDS = 6 * 3600.0
+FIRST_SWEEP_SECONDS = 15 * 60.0
 #: How often it is looked whether triggers were obeyed and leases lapse.
 LOOK_SECONDS = 60.0
 #: Between slices of a farewell, in seconds.
@@ -63,6 +66,7 @@ class GatewayService(Service):
     _starting: Deferred[None] | None = field(init=False, default=None)
     _lock: int | None = field(init=False, default=None)
     _loops: list[LoopingCall] = field(init=False, factory=list)
+    _first_sweep: IDelayedCall | None = field(init=False, default=None)
     _hurried: bool = field(init=False, default=False)
 
     # Start.
@@ -99,12 +103,7 @@ class GatewayService(Service):
         parts.source.startService()
         await parts.source.whenStarted()
         await self.listeners.doors()
-        self._loop(self._flush, FLUSH_SECONDS)
-        self._loop(self._note, NOTES_SECONDS)
-        self._loop(self._trace, FLUSH_SECONDS)
-        self._loop(self._look_after, LOOK_SECONDS)
-        self._loop(self._compact, COMPACT_SECONDS)
-        self._loop(self._sweep, SWEEP_SECONDS, now=True)
+        self.begin_loops()
         if parts.indexer is not None:
             parts.indexer.start()
         # Everything that is here now stays: the collector need not look at it again.
@@ -132,6 +131,23 @@ class GatewayService(Service):
         # twistd itself always ends with 0; whoever started it has to see that it did not start.
         self.reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
         self.reactor.stop()
+
+    def begin_loops(self) -> None:
+        """Begin with what is done again and again, first when the time between two turns is over; sweeping sooner."""
+        self._loop(self._flush, FLUSH_SECONDS)
+        self._loop(self._note, NOTES_SECONDS)
+        self._loop(self._trace, FLUSH_SECONDS)
+        self._loop(self._look_after, LOOK_SECONDS)
+        self._loop(self._compact, COMPACT_SECONDS)
+        self._first_sweep = self.reactor.callLater(FIRST_SWEEP_SECONDS, self._loop, self._sweep, SWEEP_SECONDS, True)
+
+    def end_loops(self) -> None:
+        """End all that L{begin_loops} began; a turn that is under way goes on."""
+        loops, self._loops = self._loops, []
+        for loop in loops:
+            loop.stop()
+        if self._first_sweep is not None and self._first_sweep.active():
+            self._first_sweep.cancel()
 
     def _loop(self, work: Callable[[], Any], seconds: float, now: bool = False) -> None:
         def turn() -> Deferred[Any]:
@@ -257,8 +273,7 @@ class GatewayService(Service):
         parts = self.parts
         if parts is None:
             return
-        for loop in self._loops:
-            loop.stop()
+        self.end_loops()
         if self.listeners is not None:
             await self.listeners.close()
         await self._farewell(parts)
