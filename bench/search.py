@@ -95,10 +95,10 @@ def fill(store: Store, writer: Writer, mails: int) -> dict[str, float]:
     longest = spent = 0.0
     began, done = time.process_time(), 0
     for id in result_of(store.index.behind(None)):
-        while (portion := result_of(store.index.portion(id, MAILS))) is not None:
+        while (portion := result_of(store.index.portions([id], MAILS))[0]) is not None:
             documents = [writer.document(item) for item in portion.items]
             before = time.perf_counter()
-            result_of(store.index.put(portion, documents))
+            result_of(store.index.put([(portion, documents)]))
             took = time.perf_counter() - before
             longest, spent, done = max(longest, took), spent + took, done + len(documents)
             if done % 20_000 < len(documents):

@@ -94,3 +94,10 @@ class Portion:
     cursor: Cursor | None = None
     items: tuple[Item, ...] = field(default=())
     gone: tuple[int, ...] = field(default=())
+
+    @property
+    def last(self) -> bool:
+        """Whether nothing more was to be done for the folder after this when it was looked for."""
+        if self.folder is None or self.cursor is None:
+            return False
+        return self.cursor.floor is None and self.cursor.number >= self.folder.head

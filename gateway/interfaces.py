@@ -425,13 +425,17 @@ class ISearchIndex(Interface):
     asked at any time, so that nothing is lost whenever either is stopped."""
 
     def behind(folders: Sequence[int] | None) -> Deferred[list[int]]:
-        """Those of the folders (C{None}: of all, also such as are gone) that have a L{portion}."""
+        """Those of the folders (C{None}: of all, also such as are gone) for which there is something to do."""
 
-    def portion(folder: int, most: int) -> Deferred[Portion | None]:
-        """What is to be done next for a folder, with at most so many items to be put in; C{None}: nothing."""
+    def portions(folders: Sequence[int], most: int) -> Deferred[list[Portion | None]]:
+        """What is to be done next for folders, with at most so many items to be put in; C{None}: nothing for that one.
 
-    def put(portion: Portion, documents: Sequence[Document]) -> Deferred[None]:
-        """A portion was done: write it down, in one transaction. To do so again changes nothing."""
+        Of many folders only the first are looked at: there are no more answers than fit into that.
+        """
+
+    def put(done: Sequence[tuple[Portion, Sequence[Document]]]) -> Deferred[None]:
+        """Portions were done, with what was in their items: write them down, in one transaction. To do so again
+        changes nothing."""
 
     def search(user: str, sought: Sought, offset: int, count: int) -> Deferred[Matches]:
         """The mails of a user in which that is found, so many of them after so many others, the newest first.
@@ -446,5 +450,5 @@ class IDiversions(Interface):
     def divert(diversion: Diversion) -> Deferred[None]:
         """Keep one durably, in place of an older one of the same conversation; a user has some thousand at most."""
 
-    def diverted(user: str, conversations: Sequence[bytes]) -> Deferred[dict[bytes, Diversion]]:
-        """What is kept of these conversations, as far as the folders are there."""
+    def diverted(asked: Sequence[tuple[str, bytes]]) -> Deferred[dict[tuple[str, bytes], Diversion]]:
+        """What is kept of these conversations, each of the user named with it, as far as the folders are there."""

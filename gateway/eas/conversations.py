@@ -191,41 +191,50 @@ class Diverting:
         """See L{ISearchIndex}."""
         return self.index.behind(folders)
 
-    def portion(self, folder: int, most: int) -> Deferred[Portion | None]:
+    def portions(self, folders: Sequence[int], most: int) -> Deferred[list[Portion | None]]:
         """See L{ISearchIndex}."""
-        return self.index.portion(folder, most)
+        return self.index.portions(folders, most)
 
-    def put(self, portion: Portion, documents: Sequence[Document]) -> Deferred[None]:
+    def put(self, done: Sequence[tuple[Portion, Sequence[Document]]]) -> Deferred[None]:
         """See L{ISearchIndex}."""
-        return Deferred.fromCoroutine(self._put(portion, documents))
+        return Deferred.fromCoroutine(self._put(done))
 
     def search(self, user: str, sought: Sought, offset: int, count: int) -> Deferred[Matches]:
         """See L{ISearchIndex}."""
         return self.index.search(user, sought, offset, count)
 
-    async def _put(self, portion: Portion, documents: Sequence[Document]) -> None:
-        here = portion.folder
-        if here is not None and here.type not in _NOT_FROM:
-            before = {item.id for item in portion.items if item.extra.get(DIVERTED)}
+    async def _put(self, done: Sequence[tuple[Portion, Sequence[Document]]]) -> None:
+        try:
+            await self._divert([arrived for portion, documents in done for arrived in _arrived(portion, documents)])
+        except CancelledError:
+            raise
+        except Exception:
+            self.log.failure("It could not be asked which conversations always go elsewhere")
+        await self.index.put(done)
+
+    async def _divert(self, arrived: Sequence[tuple[Folder, Document]]) -> None:
+        if not arrived:
+            return
+        wanted = await self.diversions.diverted([(here.user, one.conversation) for here, one in arrived])
+        shifts: dict[str, list[Shift]] = {}
+        for here, one in arrived:
+            diversion = wanted.get((here.user, one.conversation))
+            if diversion is not None and diversion.folder != here.id and one.received >= diversion.since:
+                shift = Shift(one.item, here.id, diversion.folder, diverted=True)
+                shifts.setdefault(here.user, []).append(shift)
+        for user, some in shifts.items():
             try:
-                await self._divert(here, [one for one in documents if one.item not in before])
+                await self.moving.divert(user, some)
             except CancelledError:
                 raise
             except Exception:
-                self.log.failure("Mails of {user} could not be taken to their conversations", user=here.user)
-        await self.index.put(portion, documents)
+                self.log.failure("Mails of {user} could not be taken to their conversations", user=user)
 
-    async def _divert(self, here: Folder, documents: Sequence[Document]) -> None:
-        known = [one for one in documents if one.conversation]
-        if not known:
-            return
-        wanted = await self.diversions.diverted(here.user, [one.conversation for one in known])
-        shifts = [
-            Shift(one.item, here.id, diversion.folder, diverted=True)
-            for one in known
-            if (diversion := wanted.get(one.conversation)) is not None
-            and diversion.folder != here.id
-            and one.received >= diversion.since
-        ]
-        if shifts:
-            await self.moving.divert(here.user, shifts)
+
+def _arrived(portion: Portion, documents: Sequence[Document]) -> list[tuple[Folder, Document]]:
+    """The mails that may have to go elsewhere, with the folder that they are in."""
+    here = portion.folder
+    if here is None or here.type in _NOT_FROM:
+        return []
+    before = {item.id for item in portion.items if item.extra.get(DIVERTED)}
+    return [(here, one) for one in documents if one.conversation and one.item not in before]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
 from attrs import define, field
@@ -12,7 +13,6 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from gateway.convert.searchable import document
 from gateway.core.retrying import backoff
 from gateway.eas import find, searching
 from gateway.eas.finding import Searcher
@@ -20,11 +20,10 @@ from gateway.eas.gate import Rules
 from gateway.eas.mailsearch import MailFinder, Mails, MailSearcher
 from gateway.eas.reading import Reading
 from gateway.index import Document, Portion
-from gateway.interfaces import BackendDown, IMailbox, IReporter, ISearchIndex, ItemGone
-from gateway.model import Change, Item
+from gateway.interfaces import IMailbox, IReporter, ISearchIndex
+from gateway.model import Change
+from gateway.service.gathering import Gathered, Gatherer, Run
 from gateway.store import Store
-
-Run = Callable[..., Deferred[Any]]
 
 MAILS = 16
 """Mails that are put in with one transaction: whoever else writes waits for no more than that."""
@@ -45,7 +44,8 @@ TRIES = 3
 @implementer(IReporter)
 @define(eq=False)
 class Indexer:
-    """Puts mails into the index; C{mailbox} reads them, C{run} runs in a thread what takes its time.
+    """Puts mails into the index, those of several folders together; C{mailbox} reads them, C{run} runs in a thread what
+    takes its time.
 
     What is still to be done is found in the store: nothing is kept here that a stop would lose. A mail that cannot be
     read keeps nobody waiting: after L{TRIES} attempts it stands in the index without words, or, if it is gone, not.
@@ -120,63 +120,66 @@ class Indexer:
 
     async def _work(self) -> None:
         while self._running and (self._fresh or self._queue):
-            waiting = self._fresh or self._queue
-            folder = next(iter(waiting))
-            self._fresh.pop(folder, None)
-            self._queue.pop(folder, None)
-            self._current = frozenset((folder,))
+            fresh, folders = bool(self._fresh), self._next()
+            self._current = frozenset(folders)
             began = self.clock.seconds()
-            if await self._step(folder):
-                self._queue[folder] = None
+            rest = await self._step(folders)
+            if fresh:
+                self._fresh = {**dict.fromkeys(rest), **self._fresh}
+            else:
+                self._queue = {**dict.fromkeys(rest), **self._queue}
             self._current = frozenset()
             await self._rest(self.clock.seconds() - began)
         self._working = None
 
-    async def _step(self, folder: int) -> bool:
-        """Do the next portion of a folder; whether there may be more. A failure has it tried again later."""
+    def _next(self) -> list[int]:
+        """Take the folders that are next; one that has made trouble is alone, so that it holds up no others."""
+        waiting = self._fresh or self._queue
+        first = next(iter(waiting))
+        good = (folder for folder in waiting if folder not in self._failures)
+        folders = [first] if first in self._failures else list(islice(good, MAILS))
+        for folder in folders:
+            self._fresh.pop(folder, None)
+            self._queue.pop(folder, None)
+        return folders
+
+    async def _step(self, folders: Sequence[int]) -> Sequence[int]:
+        """Do the next portions of folders, as many as make up L{MAILS} mails; the folders for which there was no room.
+
+        Those for which there may be more wait behind all others; those in which something failed are looked at later.
+        """
         try:
-            portion = await self.index.portion(folder, MAILS)
-            if portion is None:
-                return False
-            documents = await self._read(portion)
-            if documents is not None:
-                await self.index.put(portion, documents)
+            portions = await self.index.portions(folders, MAILS)
+            there = [portion for portion in portions if portion is not None]
+            done, again = self._judged(await Gatherer(self.mailbox, self.run).gather(there))
+            if done:
+                await self.index.put(done)
         except CancelledError:
             raise
         except Exception:
-            self.log.failure("Mails of folder {folder} could not be put into the index", folder=folder)
-            documents = None
-        if documents is None:
-            self._again(folder)
-            return False
-        self._failures.pop(folder, None)
-        return True
+            self.log.failure("Mails of folders {folders} could not be put into the index", folders=folders)
+            for folder in folders:
+                self._again(folder)
+            return ()
+        for folder in folders[: len(portions)]:
+            if folder in again:
+                self._again(folder)
+            else:
+                self._failures.pop(folder, None)
+        self._queue.update((portion.id, None) for portion, _ in done if not portion.last)
+        return folders[len(portions) :]
 
-    async def _read(self, portion: Portion) -> Sequence[Document] | None:
-        """The mails of a portion for the index; C{None} if some are to be tried again."""
-        documents: list[Document] = []
-        missing: list[int] = []
-        failed: list[Item] = []
-        for item in portion.items:
-            try:
-                documents.append(await self._document(portion, item))
-            except ItemGone:
-                missing.append(item.id)
-            except BackendDown as error:
-                self.log.warn("Mail {item} cannot be read for the index: {error}", item=item.id, error=error)
-                failed.append(item)
-        if failed and len(failed) == len(portion.items):
-            return None  # it is not the mails
-        tries = self._failures.get(portion.id, 0) + 1
-        if (missing or failed) and tries < TRIES:
-            return None
-        return [*documents, *(Document(item.id, item.received) for item in failed)]
-
-    async def _document(self, portion: Portion, item: Item) -> Document:
-        assert portion.folder is not None
-        raw = await self.mailbox.read(portion.folder.user, portion.folder.path, item.name, item.state)
-        found: Document = await self.run(document, raw, item)
-        return found
+    def _judged(self, found: Sequence[Gathered]) -> tuple[list[tuple[Portion, Sequence[Document]]], list[int]]:
+        """What is put in, and the folders that are to be tried again instead."""
+        done: list[tuple[Portion, Sequence[Document]]] = []
+        again = []
+        for one in found:
+            tries = self._failures.get(one.portion.id, 0) + 1
+            if one.blocked or (not one.whole and tries < TRIES):
+                again.append(one.portion.id)
+            else:
+                done.append((one.portion, one.given_up()))
+        return done, again
 
     def _again(self, folder: int) -> None:
         """Look at a folder later: after 1, 2, 4 ... 60 s."""

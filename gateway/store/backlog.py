@@ -39,10 +39,10 @@ _LOST = (
     .where(folder.c.id.is_(None))
 )
 
-_PLACE = (
+_PLACES = (
     select(folder, cursor.c.number, cursor.c.floor_received, cursor.c.floor_id)
     .select_from(folder.outerjoin(cursor, cursor.c.folder == folder.c.id))
-    .where(folder.c.id == bindparam("the_folder"), _LIVE)
+    .where(folder.c.id.in_(bindparam("ids", expanding=True)), _LIVE)
 )
 _KEPT = select(cursor.c.folder).where(cursor.c.folder == bindparam("the_folder"))
 _DOCUMENTS = select(document.c.item).where(document.c.folder == bindparam("the_folder")).limit(bindparam("scan"))
@@ -79,13 +79,27 @@ def behind(connection: Connection, folders: Sequence[int] | None) -> list[int]:
     return found
 
 
-def portion(connection: Connection, folder_id: int, most: int, scan: int = SCAN) -> Portion | None:
-    """What is to be done next for a folder: at most so many items to be put in; C{None} if the index has it all.
+def portions(connection: Connection, folders: Sequence[int], most: int, scan: int = SCAN) -> list[Portion | None]:
+    """What is to be done next for the first of these folders, up to the one with which it is enough: at most so many
+    items to be put in, or many more to be taken out. C{scan} is how many rows are looked at for each."""
+    places = {place.id: place for place in connection.execute(_PLACES, {"ids": list(folders)})}
+    found: list[Portion | None] = []
+    left = most
+    for folder_id in folders:
+        if left <= 0:
+            break
+        portion = _portion(connection, folder_id, places.get(folder_id), left, scan)
+        found.append(portion)
+        left -= len(portion.items) + len(portion.gone) if portion else 0
+    return found
+
+
+def _portion(connection: Connection, folder_id: int, place: Row[Any] | None, most: int, scan: int) -> Portion | None:
+    """What is to be done next for a folder; C{None} if the index has it all.
 
     What was numbered since is looked at in that order. But when that is much, or the folder is new to the index, all
-    of its items are gone through, newest first. C{scan} is how many rows are looked at.
+    of its items are gone through, newest first.
     """
-    place = connection.execute(_PLACE, {"the_folder": folder_id}).one_or_none()
     if place is None:
         return _lost(connection, folder_id, scan)
     at = _cursor(place)

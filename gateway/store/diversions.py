@@ -33,7 +33,7 @@ _KNOWN = (
     select(diversion)
     .join(folder, (folder.c.id == diversion.c.folder) & folder.c.removed.is_(None))
     .where(
-        diversion.c.user == bindparam("the_user"),
+        diversion.c.user.in_(bindparam("users", expanding=True)),
         diversion.c.conversation.in_(bindparam("conversations", expanding=True)),
     )
 )
@@ -51,9 +51,9 @@ class Diversions:
         """See L{IDiversions}."""
         return self.database.write_durably(_divert, wanted, self.most)
 
-    def diverted(self, user: str, conversations: Sequence[bytes]) -> Deferred[dict[bytes, Diversion]]:
+    def diverted(self, asked: Sequence[tuple[str, bytes]]) -> Deferred[dict[tuple[str, bytes], Diversion]]:
         """See L{IDiversions}."""
-        return self.database.read(_diverted, user, conversations)
+        return self.database.read(_diverted, asked)
 
 
 def _divert(connection: Connection, wanted: Diversion, most: int) -> None:
@@ -66,10 +66,11 @@ def _divert(connection: Connection, wanted: Diversion, most: int) -> None:
         connection.execute(_FORGET, {"the_user": wanted.user, "old": list(some)})
 
 
-def _diverted(connection: Connection, user: str, conversations: Sequence[bytes]) -> dict[bytes, Diversion]:
+def _diverted(connection: Connection, asked: Sequence[tuple[str, bytes]]) -> dict[tuple[str, bytes], Diversion]:
     found = {}
-    for some in chunks(sorted(set(conversations))):
-        for row in connection.execute(_KNOWN, {"the_user": user, "conversations": list(some)}):
+    for some in chunks(sorted(set(asked))):
+        which = {"users": sorted({user for user, _ in some}), "conversations": [which for _, which in some]}
+        for row in connection.execute(_KNOWN, which):
             conversation = bytes(row.conversation)
-            found[conversation] = Diversion(row.user, conversation, row.folder, row.since)
-    return found
+            found[row.user, conversation] = Diversion(row.user, conversation, row.folder, row.since)
+    return {key: found[key] for key in asked if key in found}

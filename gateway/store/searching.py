@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
@@ -34,6 +34,9 @@ PATIENCE = 5.0
 _SETTINGS = ("plan_cache_mode = force_custom_plan", "enable_seqscan = off")
 
 _HOME = select(folder.c.id).where(folder.c.user == bindparam("the_user"), folder.c.path.is_(None))
+_HOMES = select(folder.c.user, folder.c.id).where(
+    folder.c.user.in_(bindparam("users", expanding=True)), folder.c.path.is_(None)
+)
 _NUMBERS = select(document.c.number).where(document.c.number.in_(bindparam("numbers", expanding=True)))
 _KNOWN = select(document.c.item).where(document.c.item.in_(bindparam("items", expanding=True)))
 _DOCUMENTS = select(document.c.number, document.c.owner, document.c.words).where(
@@ -64,6 +67,9 @@ _FOUND: Mapping[str, Select[Any]] = MappingProxyType(
 _QUERY = MappingProxyType({"sqlite": words_sqlite.query, "postgresql": words_postgresql.query})
 
 
+_Filled = tuple[Portion, Sequence[Entry]]
+
+
 @implementer(ISearchIndex)
 @define(eq=False)
 class SearchIndex:
@@ -82,18 +88,18 @@ class SearchIndex:
         """See L{ISearchIndex}."""
         return self.database.read(backlog.behind, folders)
 
-    def portion(self, folder: int, most: int) -> Deferred[Portion | None]:
+    def portions(self, folders: Sequence[int], most: int) -> Deferred[list[Portion | None]]:
         """See L{ISearchIndex}."""
-        return self.database.read(backlog.portion, folder, most, self.scan)
+        return self.database.read(backlog.portions, folders, most, self.scan)
 
-    def put(self, portion: Portion, documents: Sequence[Document]) -> Deferred[None]:
+    def put(self, done: Sequence[tuple[Portion, Sequence[Document]]]) -> Deferred[None]:
         """See L{ISearchIndex}."""
-        return self.database.run(self._put, portion, documents)
+        return self.database.run(self._put, done)
 
-    def _put(self, portion: Portion, documents: Sequence[Document]) -> None:
+    def _put(self, done: Sequence[tuple[Portion, Sequence[Document]]]) -> None:
         # Texts are taken apart before the database is asked, which then has others waiting.
-        entries = [entry_of(portion.id, document) for document in documents]
-        self.database.writing(False, _put, portion, entries)
+        filled = [(one, [entry_of(one.id, document) for document in documents]) for one, documents in done]
+        self.database.writing(False, _put, filled)
 
     def search(self, user: str, sought: Sought, offset: int, count: int) -> Deferred[Matches]:
         """See L{ISearchIndex}."""
@@ -115,13 +121,14 @@ def _part(found: Sequence[int], offset: int, count: int) -> Matches:
     return Matches(tuple(found[offset : offset + count]), len(found))
 
 
-def _put(connection: Connection, portion: Portion, entries: Sequence[Entry]) -> None:
-    _take(connection, portion.gone)
-    if portion.folder is not None and portion.cursor is not None:
-        _add(connection, portion, portion.folder.user, entries)
-        _keep(connection, portion.id, portion.cursor)
-    elif not portion.gone:
-        connection.execute(_FORGET, {"the_folder": portion.id})
+def _put(connection: Connection, done: Sequence[_Filled]) -> None:
+    _take(connection, [item for portion, _ in done for item in portion.gone])
+    _add(connection, [(portion, entries) for portion, entries in done if portion.folder is not None])
+    for portion, _ in done:
+        if portion.cursor is not None:
+            _keep(connection, portion.id, portion.cursor)
+        elif not portion.gone:
+            connection.execute(_FORGET, {"the_folder": portion.id})
 
 
 def _take(connection: Connection, items: Sequence[int]) -> None:
@@ -132,23 +139,45 @@ def _take(connection: Connection, items: Sequence[int]) -> None:
         connection.execute(_TAKE, which)
 
 
-def _add(connection: Connection, portion: Portion, user: str, entries: Sequence[Entry]) -> None:
-    names = {item.id: item.name for item in portion.items}
-    known = set(connection.execute(_KNOWN, {"items": [entry.item for entry in entries]}).scalars())
-    new = _numbered(connection, [entry for entry in entries if entry.item not in known])
-    owner = connection.execute(_HOME, {"the_user": user}).scalar_one_or_none()
-    if not new or owner is None:
+def _add(connection: Connection, done: Sequence[_Filled]) -> None:
+    portions = {entry.item: portion for portion, entries in done for entry in entries}
+    names = {item.id: item.name for portion, _ in done for item in portion.items}
+    known = _known(connection, list(portions))
+    entries = [entry for _, some in done for entry in some if entry.item not in known]
+    owners = _owners(connection, entries, portions)
+    new = [(owners[entry.item], entry) for entry in _numbered(connection, entries) if entry.item in owners]
+    if not new:
         return
     on_sqlite = connection.dialect.name == "sqlite"
     pack: Callable[[int, Entry], Any] = words_sqlite.packed if on_sqlite else words_postgresql.vector
-    common = {"folder": portion.id, "owner": owner}
     columns = [
-        {"number": one.number, "item": one.item, "name": names.get(one.item, ""), "words": pack(owner, one), **common}
-        for one in new
+        {
+            "number": one.number,
+            "item": one.item,
+            "name": names.get(one.item, ""),
+            "words": pack(owner, one),
+            "folder": portions[one.item].id,
+            "owner": owner,
+        }
+        for owner, one in new
     ]
     connection.execute(_PUT, columns)
     if on_sqlite:
-        words_sqlite.put(connection, owner, new)
+        words_sqlite.put(connection, new)
+
+
+def _known(connection: Connection, items: Sequence[int]) -> set[int]:
+    return set(connection.execute(_KNOWN, {"items": items}).scalars()) if items else set()
+
+
+def _owners(connection: Connection, entries: Iterable[Entry], portions: Mapping[int, Portion]) -> dict[int, int]:
+    """The hierarchies to which items belong; nothing of those of users that are gone."""
+    users = {entry.item: here.user for entry in entries if (here := portions[entry.item].folder) is not None}
+    if not users:
+        return {}
+    rows = connection.execute(_HOMES, {"users": sorted(set(users.values()))})
+    homes = {user: id for user, id in rows}
+    return {item: homes[user] for item, user in users.items() if user in homes}
 
 
 def _numbered(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
@@ -165,7 +194,7 @@ def _numbered(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _taken(connection: Connection, numbers: Sequence[int]) -> set[int]:
-    return set(connection.execute(_NUMBERS, {"numbers": numbers}).scalars())
+    return set(connection.execute(_NUMBERS, {"numbers": numbers}).scalars()) if numbers else set()
 
 
 def _keep(connection: Connection, folder_id: int, at: Cursor) -> None:

@@ -32,27 +32,34 @@ HITS: TextClause = text(
 
 def packed(owner: int, entry: Entry) -> bytes:
     """What is kept of a document."""
-    lines = [*(" ".join(found) for found in entry.texts), " ".join(entry.marks)]
-    return zlib.compress("\n".join(lines).encode(), 1)
+    return zlib.compress("\n".join(_lines(entry)).encode(), 1)
 
 
-def put(connection: Connection, owner: int, entries: Sequence[Entry]) -> None:
-    """Put documents into the index."""
-    rows = [(entry.number, *_unpacked(owner, packed(owner, entry))) for entry in entries]
+def _lines(entry: Entry) -> list[str]:
+    return [*(" ".join(found) for found in entry.texts), " ".join(entry.marks)]
+
+
+def put(connection: Connection, entries: Iterable[tuple[int, Entry]]) -> None:
+    """Put documents into the index, each with its owner."""
+    rows = [(entry.number, *_columns(owner, _lines(entry))) for owner, entry in entries]
     if rows:
         connection.exec_driver_sql(_PUT, rows)
 
 
 def take(connection: Connection, documents: Iterable[Row[Any]]) -> None:
     """Take documents out of the index, given by their rows."""
-    rows = [(row.number, *_unpacked(row.owner, row.words)) for row in documents]
+    rows = [(row.number, *_columns(row.owner, _unpacked(row.words))) for row in documents]
     if rows:
         connection.exec_driver_sql(_TAKE, rows)
 
 
-def _unpacked(owner: int, words: bytes) -> Iterator[str]:
+def _unpacked(words: bytes) -> list[str]:
+    return zlib.decompress(words).decode().split("\n")
+
+
+def _columns(owner: int, lines: Sequence[str]) -> Iterator[str]:
     """The columns of a document; every word with what the words of this user begin with."""
-    *texts, marks = zlib.decompress(words).decode().split("\n")
+    *texts, marks = lines
     key = key_of(owner)
     for found in texts:
         yield " ".join(f"{key}w{word}" for word in found.split())

@@ -20,8 +20,10 @@ class DiversionContract(StoreCase):
         return wanted
 
     def diverted(self, *conversations: bytes, user: str = "ann") -> dict[bytes, Diversion]:
-        found: dict[bytes, Diversion] = self.result(self.store.diversions.diverted(user, conversations))
-        return found
+        asked = [(user, conversation) for conversation in conversations]
+        found: dict[tuple[str, bytes], Diversion] = self.result(self.store.diversions.diverted(asked))
+        self.assertLessEqual({who for who, _ in found}, {user})
+        return {conversation: diversion for (_, conversation), diversion in found.items()}
 
     def test_interface(self) -> None:
         """The store provides L{IDiversions}."""
@@ -48,6 +50,15 @@ class DiversionContract(StoreCase):
         bobs = self.folders(INBOX, user="bob")[0].id
         mine = self.divert(ONE, bobs, user="bob")
         self.assertEqual(self.diverted(ONE, user="bob"), {ONE: mine})
+
+    def test_ofSeveral(self) -> None:
+        """Those of several users are asked for together; nobody gets what another one wants with a conversation."""
+        bobs = self.folders(INBOX, user="bob")[0].id
+        anns, mine = self.divert(ONE), self.divert(TWO, bobs, user="bob")
+        self.divert(THREE, bobs, user="bob")
+        asked = [("ann", ONE), ("ann", TWO), ("bob", ONE), ("bob", TWO), ("ann", THREE)]
+        found = self.result(self.store.diversions.diverted(asked))
+        self.assertEqual(found, {("ann", ONE): anns, ("bob", TWO): mine})
 
     def test_folderGone(self) -> None:
         """With its folder a diversion is void."""

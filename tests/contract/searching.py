@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from attrs import evolve
@@ -35,11 +36,15 @@ class SearchCase(StoreCase):
         return evolve(given, item=item.id, received=item.received)
 
     def portion(self, folder: int | None = None, most: int = 10) -> Portion | None:
-        found: Portion | None = self.result(self.index.portion(folder or self.inbox, most))
-        return found
+        found: list[Portion | None] = self.result(self.index.portions([folder or self.inbox], most))
+        self.assertEqual(len(found), 1)
+        return found[0]
 
     def put(self, portion: Portion) -> None:
-        self.result(self.index.put(portion, [self.document(item) for item in portion.items]))
+        self.put_all([portion])
+
+    def put_all(self, portions: Iterable[Portion]) -> None:
+        self.result(self.index.put([(one, [self.document(item) for item in one.items]) for one in portions]))
 
     def catch_up(self, folders: list[int] | None = None, most: int = 10) -> list[list[str]]:
         """Do all that is to be done; which mails were put in, portion by portion."""
@@ -106,6 +111,56 @@ class BacklogContract(SearchCase):
         self.assertEqual(self.result(self.index.behind([])), [])
         self.catch_up([self.inbox])
         self.assertEqual(self.result(self.index.behind(None)), [self.trash])
+
+    def test_severalFolders(self) -> None:
+        """Of several folders it is said at once what is to be done, and it is written down at once, whosever they
+        are."""
+        bobs = self.folders(INBOX, user="bob")[0].id
+        self.record(self.mail("a"))
+        self.record(self.mail("b"), folder=bobs)
+        portions = self.result(self.index.portions([self.trash, bobs, self.inbox], 10))
+        self.assertIsNone(portions[0])
+        self.assertEqual([[item.name for item in one.items] for one in portions[1:]], [["b"], ["a"]])
+        self.put_all(portions[1:])
+        self.assertEqual((self.found(Sought()), self.found(Sought(), user="bob")), (["a"], ["b"]))
+        self.assertEqual(self.result(self.index.behind(None)), [])
+        self.assertEqual(self.result(self.index.portions([bobs, self.inbox], 10)), [None, None])
+
+    def test_roomForSome(self) -> None:
+        """Of so many folders only the first are looked at that there are not more mails than wanted; taking mails out
+        counts as well."""
+        self.record(*(self.mail(f"m{n}", age=n) for n in range(3)))
+        self.record(self.mail("t0"), self.mail("t1"), folder=self.trash)
+        folders = [self.inbox, self.trash]
+        for most, wanted in ((2, [2]), (3, [3]), (4, [3, 1]), (5, [3, 2]), (9, [3, 2])):
+            found = self.result(self.index.portions(folders, most))
+            self.assertEqual([len(portion.items) for portion in found], wanted)
+        self.catch_up()
+        self.record(gone=["m0", "m1"])
+        self.record(gone=["t0"], folder=self.trash)
+        self.assertEqual([one.gone != () for one in self.result(self.index.portions(folders, 2))], [True])
+        self.assertEqual(len(self.result(self.index.portions(folders, 3))), 2)
+
+    def test_last(self) -> None:
+        """A portion says whether it is the last of its folder; what comes then makes another one."""
+        self.record(*(self.mail(f"m{n}", age=n) for n in range(3)))
+        lasts = []
+        for most in (1, 2, 3):
+            portion = self.portion(most=most)
+            assert portion is not None
+            lasts.append(portion.last)
+        self.assertEqual(lasts, [False, False, True])
+        self.put(portion)
+        self.record(self.mail("new"), self.mail("newer"))
+        for most in (1, 2):
+            portion = self.portion(most=most)
+            assert portion is not None
+            lasts.append(portion.last)
+        self.assertEqual(lasts[3:], [False, True])
+        self.folders(TRASH)
+        lost = self.portion()
+        assert lost is not None
+        self.assertFalse(lost.last)
 
     def test_onlyMail(self) -> None:
         """Folders of anything else than mail are left alone."""
@@ -448,8 +503,8 @@ class SearchContract(SearchCase):
         assert portion is not None
         far = [evolve(item, id=item.id + (place << 30)) for place, item in enumerate(portion.items)]
         same = [evolve(self.document(item), item=far[0].id + (place << 30)) for place, item in enumerate(far)]
-        self.result(self.index.put(portion, same))
-        self.result(self.index.put(evolve(portion, gone=tuple(one.item for one in same), items=()), ()))
+        self.result(self.index.put([(portion, same)]))
+        self.result(self.index.put([(evolve(portion, gone=tuple(one.item for one in same), items=()), ())]))
 
     def test_tooSlow(self) -> None:
         """A search that takes too long is given up."""

@@ -12,6 +12,7 @@ def catch_up(store: Store, mailbox: MemoryMailbox) -> None:
     """Put every mail into the index that is not in it."""
     index = store.index
     for id in result_of(index.behind(None)):
-        while (portion := result_of(index.portion(id, 99))) is not None:
+        while (portion := result_of(index.portions([id], 99))[0]) is not None:
             place = mailbox.folder(portion.folder.user, portion.folder.path) if portion.folder else {}
-            result_of(index.put(portion, [document(place[item.name].raw, item) for item in portion.items]))
+            documents = [document(place[item.name].raw, item) for item in portion.items]
+            result_of(index.put([(portion, documents)]))

@@ -59,9 +59,9 @@ class ConversationCase(SynchronousTestCase):
     def take_in(self) -> None:
         """Bring the index up to date."""
         while folders := result_of(self.index.behind(None)):
-            portion = result_of(self.index.portion(folders[0], 10))
+            (portion,) = result_of(self.index.portions(folders[:1], 10))
             documents = [Document(item.id, item.received, conversation=self.talks[item.name]) for item in portion.items]
-            result_of(self.index.put(portion, documents))
+            result_of(self.index.put([(portion, documents)]))
 
     def where(self) -> Mapping[str, list[str]]:
         """The names of the mails by path, as the mailbox and the ledger have them."""
@@ -181,7 +181,7 @@ class MoveTests(ConversationCase):
             self.assertEqual(self.move(self.trash, talk=talk), "6", talk)
         for target in (4711, "NotExistFolderId", "0"):
             self.assertEqual(self.move(target), "6", target)
-        self.assertEqual(result_of(self.store.diversions.diverted("ann", [TALK, bytes(16)])), {})
+        self.assertEqual(result_of(self.store.diversions.diverted([("ann", TALK), ("ann", bytes(16))])), {})
 
     def test_notIndexedYet(self) -> None:
         """Status 3: it is not found, but the index is not up to date for some time: the client may try again."""
@@ -327,6 +327,6 @@ class Asked:
     def __init__(self, asked: list[Any]) -> None:
         self.asked = asked
 
-    def diverted(self, *args: Any) -> Deferred[dict[bytes, Diversion]]:
+    def diverted(self, *args: Any) -> Deferred[dict[tuple[str, bytes], Diversion]]:
         self.asked.append(args)
         return fail(AssertionError("asked"))

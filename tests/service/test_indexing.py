@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, execute
+from attrs import define, field
+from twisted.internet.defer import Deferred, execute, fail
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from gateway.index import Phrase, Sought
-from gateway.interfaces import BackendDown, IReporter
+from gateway.index import Document, Phrase, Portion, Sought
+from gateway.interfaces import BackendDown, IReporter, ISearchIndex
 from gateway.model import Change
+from gateway.service.gathering import LOAD
 from gateway.service.indexing import GATHER, MAILS, REST, Indexer
 from tests.eas.support import FOLDERS, Sources
 from tests.stores import result_of
@@ -89,7 +92,7 @@ class IndexerTests(IndexerCase):
         began = self.clock.seconds()
         self.indexer.start()
         took = self.clock.seconds() - began
-        self.assertEqual(took, 0.5 * MAILS)
+        self.assertEqual(took, 0.5)
         self.clock.advance(REST * took - 0.01)
         self.assertEqual(len(self.found()), MAILS)
         self.clock.advance(0.02)
@@ -143,7 +146,7 @@ class IndexerTests(IndexerCase):
         self.sources.gone(self.inbox, "a")
         self.changed()
         self.assertEqual(self.found(), [])
-        self.assertIsNone(result_of(self.index.portion(self.inbox, 9)))
+        self.assertEqual(result_of(self.index.portions([self.inbox], 9)), [None])
 
     def test_hierarchy(self) -> None:
         """A folder that is removed leaves the index at the next look at everything."""
@@ -155,7 +158,7 @@ class IndexerTests(IndexerCase):
         self.changed(changes[0].folder)
         result_of(self.indexer.look())
         self.work()
-        self.assertIsNone(result_of(self.index.portion(sent, 9)))
+        self.assertEqual(result_of(self.index.portions([sent], 9)), [None])
 
     def test_notStarted(self) -> None:
         """Before the start and after the stop changes are nothing to it: the start finds them."""
@@ -194,6 +197,162 @@ class IndexerTests(IndexerCase):
         self.work()
 
 
+class TogetherTests(IndexerCase):
+    """The mails of several folders are put in together."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.users = [f"u{n:02d}" for n in range(MAILS + 4)]
+        self.inboxes = [self.sources.make(user)[""] for user in self.users]
+        self.names = 0
+        self.asked = Asked(self.index)
+        self.indexer.index = self.asked  # type: ignore[assignment]
+        self.indexer.start()
+
+    def arrive(self, *numbers: int) -> None:
+        """A mail comes for each of these users."""
+        self.names += 1
+        for number in numbers:
+            self.sources.mail(self.inboxes[number], f"n{self.names}", b"\r\nneedle\r\n", user=self.users[number])
+        self.indexer.changed(*(Change(self.inboxes[number], 1) for number in numbers))
+
+    def finders(self) -> list[int]:
+        """The users who find their mails."""
+        sought = Sought(((Phrase("needle"),),))
+        return [n for n, user in enumerate(self.users) if result_of(self.index.search(user, sought, 0, 9)).items]
+
+    def test_together(self) -> None:
+        """What comes in a moment for several users costs one look, one thread, one transaction."""
+        threads = []
+
+        def run(work: Any, *args: Any) -> Deferred[Any]:
+            threads.append(work)
+            return execute(work, *args)
+
+        self.indexer.run = run
+        self.arrive(0, 1, 2, 3, 4)
+        self.clock.advance(GATHER)
+        self.work()
+        self.assertEqual(self.finders(), [0, 1, 2, 3, 4])
+        self.assertEqual(self.asked.looks, [self.inboxes[:5]])
+        self.assertEqual(self.asked.puts, [self.inboxes[:5]])
+        self.assertEqual(len(threads), 1)
+        self.assertEqual(self.indexer.behind, 0)
+
+    def test_some(self) -> None:
+        """Whatever comes, no more than L{MAILS} of them are put in at once, in the order in which they came."""
+        self.arrive(*range(MAILS + 4))
+        self.clock.advance(GATHER)
+        self.work()
+        self.assertEqual(self.asked.puts, [self.inboxes[:MAILS], self.inboxes[MAILS:]])
+        self.assertEqual(self.finders(), list(range(MAILS + 4)))
+
+    def test_noRoom(self) -> None:
+        """Folders that came first and for which there was no room come before what comes later."""
+        for n in range(MAILS - 1):
+            self.sources.mail(self.inboxes[0], f"m{n}", user=self.users[0])
+        self.asked.meanwhile = lambda: self.arrive(3)
+        self.arrive(0, 1, 2)
+        self.clock.advance(GATHER)
+        self.work()
+        self.assertEqual(self.asked.puts, [self.inboxes[:1], self.inboxes[1:4]])
+
+    def test_meanwhile(self) -> None:
+        """What comes for a folder between the look at it and the writing is not forgotten."""
+
+        def later() -> None:
+            self.sources.mail(self.inboxes[0], "later", b"\r\nlate\r\n", user=self.users[0])
+            self.indexer.changed(Change(self.inboxes[0], 2))
+
+        self.asked.meanwhile = later
+        self.arrive(0)
+        self.clock.advance(GATHER)
+        self.clock.advance(GATHER)
+        self.work()
+        late = result_of(self.index.search(self.users[0], Sought(((Phrase("late"),),)), 0, 9))
+        self.assertEqual(late.total, 1)
+
+    def test_refused(self) -> None:
+        """When what was put together is refused, each folder is tried by itself; one that is refused holds up nobody,
+        and those that were done are put together with others again."""
+        self.asked.refused.add(self.inboxes[1])
+        self.arrive(0, 1, 2)
+        self.clock.advance(GATHER)
+        self.assertEqual(self.finders(), [])
+        self.clock.advance(1)
+        self.work()
+        self.assertEqual(self.finders(), [0, 2])
+        self.assertEqual(self.asked.puts, [self.inboxes[:1], self.inboxes[2:3]])
+        self.asked.refused.clear()
+        self.clock.advance(2)
+        self.work()
+        self.assertEqual(self.finders(), [0, 1, 2])
+        self.arrive(5, 1, 0)
+        self.clock.advance(GATHER)
+        self.work()
+        self.assertEqual(self.asked.puts[3:], [[self.inboxes[n] for n in (5, 1, 0)]])
+        self.assertEqual(len(self.flushLoggedErrors(BackendDown)), 2)
+
+    def test_missing(self) -> None:
+        """A mail that cannot be read keeps those of other folders out of nothing."""
+        self.arrive(0, 1)
+        self.sources.mailbox.folder(self.users[0], "").pop("n1")
+        self.clock.advance(GATHER)
+        self.assertEqual(self.finders(), [1])
+        self.assertEqual(self.indexer.behind, 1)
+        self.clock.advance(1)
+        self.clock.advance(2)
+        self.work()
+        self.assertEqual((self.finders(), self.indexer.behind), ([1], 0))
+
+    def test_large(self) -> None:
+        """Small mails are taken apart together, but no more of them are held than make up a certain size."""
+        counts = []
+
+        def run(work: Any, mails: Any) -> Deferred[Any]:
+            counts.append(len(mails))
+            return execute(work, mails)
+
+        self.indexer.run = run
+        for number, size in enumerate((1, LOAD, 1, LOAD // 2, LOAD // 2, 1, 1)):
+            raw = b"\r\nneedle " + b"x" * size
+            self.sources.mail(self.inboxes[number], "new", raw, user=self.users[number])
+        self.indexer.changed(*(Change(folder, 1) for folder in self.inboxes))
+        self.clock.advance(GATHER)
+        self.work()
+        self.assertEqual(counts, [2, 3, 2])
+        self.assertEqual(self.finders(), list(range(7)))
+
+
+@define(eq=False, slots=False)
+class Asked:
+    """An index that notes which folders it is asked for and told of, and does not take those that are C{refused}; C{meanwhile}
+    happens before it is told for the first time."""
+
+    index: ISearchIndex
+    looks: list[list[int]] = field(factory=list)
+    puts: list[list[int]] = field(factory=list)
+    refused: set[int] = field(factory=set)
+    meanwhile: Callable[[], None] | None = None
+
+    def behind(self, folders: Sequence[int] | None) -> Deferred[list[int]]:
+        return self.index.behind(folders)
+
+    def portions(self, folders: Sequence[int], most: int) -> Deferred[list[Portion | None]]:
+        self.looks.append(list(folders))
+        return self.index.portions(folders, most)
+
+    def put(self, done: Sequence[tuple[Portion, Sequence[Document]]]) -> Deferred[None]:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        folders = [portion.id for portion, _ in done]
+        if self.refused.intersection(folders):
+            return fail(BackendDown("locked"))
+        self.puts.append(folders)
+        return self.index.put(done)
+
+
 class TroubleTests(IndexerCase):
     """What cannot be read or written."""
 
@@ -211,7 +370,7 @@ class TroubleTests(IndexerCase):
         self.work()
         self.assertEqual(self.found(), ["b"])
         self.sources.mailbox.folder("ann", "")["a"] = raw
-        self.assertIsNone(result_of(self.index.portion(self.inbox, 9)))
+        self.assertEqual(result_of(self.index.portions([self.inbox], 9)), [None])
 
     def test_renamed(self) -> None:
         """A mail that is only being renamed is found by the second look."""
@@ -268,7 +427,7 @@ class TroubleTests(IndexerCase):
         index = self.index
 
         class Down:
-            portion = index.portion
+            portions = index.portions
             behind = index.behind
 
             def put(self, *args: object) -> object:

@@ -32,9 +32,9 @@ class QueryTests(SynchronousTestCase):
 
     def catch_up(self, most: int = 100) -> None:
         for id in result_of(self.store.index.behind([self.inbox])):
-            while (portion := result_of(self.store.index.portion(id, most))) is not None:
+            while (portion := result_of(self.store.index.portions([id], most))[0]) is not None:
                 documents = [Document(item.id, item.received, item.name, text="words") for item in portion.items]
-                result_of(self.store.index.put(portion, documents))
+                result_of(self.store.index.put([(portion, documents)]))
 
     def search(self) -> None:
         either = (Phrase("words"), Phrase("other"))
