@@ -55,12 +55,14 @@ class Call:
 class Stream:
     """A body too large to be held: how many bytes it has, and its pieces, of which each is made when it is sent.
 
-    Whoever sends it, or does not, calls C{close} once.
+    Whoever sends it, or does not, calls C{close} once. C{packed}, for a body that is to be sent as gzip to who takes
+    that, makes the same body packed, which takes its time; then that is sent, and closed, in place of this one.
     """
 
     length: int
     pieces: Iterator[bytes]
     close: Callable[[], None]
+    packed: Callable[[], Stream] | None = None
 
 
 @frozen
@@ -82,6 +84,11 @@ class Answer:
     log: Mapping[str, str | int] = field(factory=dict)
     written: Callable[[bool], None] | None = None
     levels: Mapping[int, int] | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether the body is an empty one."""
+        return self.element is None and self.stream is None and not self.raw
 
 
 class Command(Protocol):

@@ -156,7 +156,7 @@ class Dispatcher:
             answering = self._answering(call)
             # Nothing but the names is kept of what is parked.
             del call, head
-            return self._reply(await answering, entry, accepted)
+            return self._reply(await self._packed(await answering, accepted), entry, accepted)
         except CancelledError:
             self._left(entry)
             raise
@@ -261,6 +261,23 @@ class Dispatcher:
             body = packed
         stream = answer.stream if len(body) <= LARGEST_HELD else self._stream(entry.user, body)
         return Reply(answer.status, headers, b"" if stream else body, entry, answer.written, stream)
+
+    async def _packed(self, answer: Answer, accepted: bytes | None) -> Answer:
+        """The answer, if it is a stream that is worth it as gzip for a client that takes that."""
+        stream = answer.stream
+        if stream is None or stream.packed is None or self.spools is None or not content.accepts_gzip(accepted):
+            return answer
+        try:
+            packed = await self.spools.packed(stream.packed)
+        except OSError as error:
+            self.log.warn("a large answer is not packed: {error}", error=error)
+            return answer
+        except BaseException:
+            stream.close()
+            if answer.written is not None:
+                answer.written(False)
+            raise
+        return evolve(answer, stream=packed, headers={**answer.headers, "Content-Encoding": "gzip"})
 
     def _stream(self, user: str, body: bytes) -> Stream | None:
         """A large body from a file, as a client may take its time; C{None} if there is no room for one."""

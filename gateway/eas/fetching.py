@@ -17,18 +17,13 @@ from gateway.eas.fetchbody import DOCUMENTS, MAILBOX, MIME, Fetch, Name
 from gateway.eas.policydoc import Policy, restrict
 from gateway.eas.reading import Reading
 from gateway.eas.rendering import mail_of
-from gateway.eas.spool import Span, Spool
-from gateway.eas.wbxml import text_octets
+from gateway.eas.spool import SHORT, Span, Spool, octets
 from gateway.element import Element
 from gateway.interfaces import BackendDown, ILedger, ItemGone
 from gateway.model import Folder, Item, SyncOptions
 
 SUCCESS, SERVER_ERROR, NOT_FOUND, BAD_RANGE, UNKNOWN_STORE, TOO_LARGE = 1, 3, 6, 8, 9, 11
 BAD_LINK, IO_ERROR, CONVERSION, BAD_ATTACHMENT, DENIED = 4, 12, 14, 15, 16
-
-#: Characters of one text that are not put into the spool.
-SHORT = 2**14
-_SLICE = 2**16
 
 
 class Failed(Exception):
@@ -89,8 +84,8 @@ def base64(chunks: Iterable[bytes]) -> Iterator[bytes]:
 class Fetching:
     """The Fetches of one request.
 
-    What comes of them that is large goes into C{spool}: C{texts} tells for elements, by their C{id}, where their text
-    is, C{parts} where those parts of a multipart answer are that come after the document.
+    What comes of them that is large goes into C{spool}: long texts, and those parts of a multipart answer that come
+    after the document, which are C{parts}.
     """
 
     log = Logger()
@@ -101,7 +96,6 @@ class Fetching:
     call: Call
     spool: Spool
     most: int
-    texts: dict[int, Span] = field(init=False, factory=dict)
     parts: list[Span] = field(init=False, factory=list)
     _folders: dict[int, Folder] | None = field(init=False, default=None)
 
@@ -171,7 +165,7 @@ class Fetching:
         """The Data of a Body is a part of its own in a multipart answer ([MS-ASAIRS] 2.2.2.33)."""
         if element.tag != "AirSyncBase:Data":
             return element
-        return self._part(self.spool.add(_octets(element.text)))
+        return self._part(self.spool.add(octets(element.text)))
 
     def _part(self, span: Span) -> Element:
         self.parts.append(span)
@@ -182,8 +176,7 @@ class Fetching:
         for child in element:
             self._shelve(child)
         if isinstance(element.value, str) and len(element.value) > SHORT:
-            self.texts[id(element)] = self.spool.add(_octets(element.value))
-            element.value = None
+            self.spool.shelve(element)
 
     def _attachment(self, number: int, asked: tuple[int, int] | None, raw: bytes) -> list[Element]:
         try:
@@ -206,9 +199,7 @@ class Fetching:
         if self.call.multipart:
             return self._part(self.spool.add(chunks))
         data = Element("ItemOperations:Data")
-        span = self.spool.add(base64(chunks))
-        if span.length:
-            self.texts[id(data)] = span
+        self.spool.put(data, base64(chunks))
         return data
 
 
@@ -220,11 +211,6 @@ def _leave_out_text(body: Element) -> None:
     if body.text_of("AirSyncBase:Type") != str(MIME) and body.child("AirSyncBase:Data") is not None:
         size = [child for child in body if child.tag in ("AirSyncBase:Type", "AirSyncBase:EstimatedDataSize")]
         body.children = [*size, Element("AirSyncBase:Truncated", 1)]
-
-
-def _octets(text: str) -> Iterator[bytes]:
-    """A text as it is sent, piece by piece."""
-    return (text_octets(text[at : at + _SLICE]) for at in range(0, len(text), _SLICE))
 
 
 def _answer(fetch: Fetch, status: int, found: list[Element] | None = None) -> Element:

@@ -56,7 +56,7 @@ async def hang(held: Held, asked: Asked, again: Callable[[], Awaitable[Answer]])
             answer = await again()
         except Overtaken:
             return _ended(held, Over(Why.EXPIRED))
-        if answer.element is not None:
+        if not answer.empty:
             log = {**answer.log, "Pt": round(held.waited)}
             return evolve(answer, log=log, written=held.parking.told_of(held.claim.device, over, answer.written))
         discard(answer)

@@ -97,8 +97,7 @@ class ItemOperations:
                 Element("ItemOperations:Status", SUCCESS),
                 Element("ItemOperations:Response", *done),
             )
-            document = list(wbxml.segments(root, fetching.texts))
-            answer = spool.answer(*packed(call, document, fetching.parts))
+            answer = spool.answer(*packed(call, spool.document(root), fetching.parts))
         except BaseException:
             spool.close()
             raise

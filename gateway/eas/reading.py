@@ -15,6 +15,9 @@ from gateway.model import Folder, Item
 
 T = TypeVar("T")
 
+#: Bytes of a mail that is large, and how many large ones are in memory at a time.
+LARGE, LARGE_AT_ONCE = 2**20, 2
+
 Run = Callable[..., Deferred[Any]]
 """Calls a function with arguments where it may take its time, and gives a Deferred of what it returns."""
 
@@ -23,13 +26,15 @@ Run = Callable[..., Deferred[Any]]
 class Reading:
     """Reads mails and has them converted where that may take its time.
 
-    At most C{at_once} are in memory, and at most C{waiting} wait for their turn.
+    At most C{at_once} are in memory, and at most C{waiting} wait for their turn. Of large ones there are fewer: they
+    take their places among the C{large}, which several may share.
     """
 
     mailbox: IMailbox
     run: Run
     at_once: int = 4
     waiting: int = 200
+    large: Places = field(factory=lambda: Places(LARGE_AT_ONCE))
     _turns: Places = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -41,10 +46,21 @@ class Reading:
         @raise ItemGone: it is not there any more.
         @raise Unavailable: too many wait.
         """
-        self._turns.admit(self.waiting, "too many mails wait to be read")
-        return await self._turns.take(partial(self._converted, folder, item, work))
+        why = "too many mails wait to be read"
+        self._turns.admit(self.waiting, why)
+        found = await self._turns.take(partial(self._converted, folder, item, work, LARGE))
+        if found is None:
+            # How large a mail is nobody knows before. It is not kept while it waits, but read once more.
+            self.large.admit(self.waiting, why)
+            found = await self.large.take(partial(self._converted, folder, item, work, None))
+            assert found is not None
+        return found[0]
 
-    async def _converted(self, folder: Folder, item: Item, work: Callable[[bytes], T]) -> T:
+    async def _converted(
+        self, folder: Folder, item: Item, work: Callable[[bytes], T], most: int | None
+    ) -> tuple[T] | None:
+        """What the work makes of it, or C{None} if it has more bytes than that."""
         raw = await self.mailbox.read(folder.user, folder.path, item.name, item.state)
-        found: T = await self.run(work, raw)
-        return found
+        if most is not None and len(raw) > most:
+            return None
+        return (await self.run(work, raw),)

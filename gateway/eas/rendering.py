@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import define, evolve
+from attrs import define, evolve, field
 
 from gateway.convert.message import Mail, changed_properties, properties
 from gateway.eas.call import Version
 from gateway.eas.collection import server_id
 from gateway.eas.reading import Reading
+from gateway.eas.spool import Shelf
 from gateway.element import Element
 from gateway.interfaces import ItemGone
 from gateway.model import BatchRow, BodyPreference, Folder, FolderType, Item, Op, SyncOptions
@@ -54,18 +55,17 @@ def _emptied(body: BodyPreference) -> BodyPreference:
     return evolve(body, truncation=0, all_or_none=False)
 
 
-def _convert(mail: Mail, version: Version, options: SyncOptions, whole: bool) -> tuple[list[Element], int]:
-    found = properties(mail, version, options, whole=whole)
-    return found, size_of(found)
-
-
 @define(eq=False)
 class Rendering:
-    """Renders the items of one answer; C{left} is how many bytes of properties it may still hold."""
+    """Renders the items of one answer; C{left} is how many bytes of properties it may still hold.
+
+    Long texts of theirs go to the C{shelf}.
+    """
 
     reading: Reading
     version: Version
     left: int
+    shelf: Shelf = field(factory=lambda: Shelf(None, ""))
 
     async def commands(self, folder: Folder, batch: Sequence[BatchRow], options: SyncOptions) -> list[Element]:
         """The server commands of a batch, grouped as the specification lists them.
@@ -100,12 +100,20 @@ class Rendering:
             options, whole = headers_only(options), False
         try:
             found, size = await self.reading.convert(
-                folder, item, lambda raw: _convert(mail_of(folder, item, raw), self.version, options, whole)
+                folder, item, lambda raw: self._converted(mail_of(folder, item, raw), options, whole)
             )
         except ItemGone:
             return None
         self.left -= size
-        return list(found)
+        return found
+
+    # In a thread.
+
+    def _converted(self, mail: Mail, options: SyncOptions, whole: bool) -> tuple[list[Element], int]:
+        found = properties(mail, self.version, options, whole=whole)
+        size = size_of(found)
+        self.shelf.keep(found)
+        return found, size
 
 
 def mail_of(folder: Folder, item: Item, raw: bytes) -> Mail:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
@@ -23,6 +23,7 @@ from gateway.eas.parked import Parking
 from gateway.eas.policydoc import restrict
 from gateway.eas.reading import Reading, Run
 from gateway.eas.rendering import Rendering
+from gateway.eas.spool import Shelf, Spools
 from gateway.eas.syncanswer import (
     BAD_KEY,
     FAILED,
@@ -55,7 +56,7 @@ from gateway.model import (
 #: Requests with commands, of all devices of a user, that may wait for each other.
 MOST_CHANGES = 100
 #: Mails that are in memory at a time, of all devices that synchronise, and how many may wait to be.
-AT_ONCE, MOST_WAITING = 8, 100_000
+AT_ONCE, MOST_WAITING = 4, 100_000
 
 
 @frozen
@@ -75,6 +76,7 @@ class Sync:
     C{run} takes conversions away from the reactor's thread; C{synced} is told of every device that was served, before
     it is answered, and gives the GUID of its next trigger by SMS, if it has one: with C{tells_guid} clients that know
     of them are told it. A request that brings commands is executed to its end even if the client leaves meanwhile.
+    C{spools} are where long texts wait until they have been sent.
     """
 
     log = Logger()
@@ -91,6 +93,7 @@ class Sync:
     tells_guid: bool = False
     drafts: Drafts | None = None
     requests: Requests = field(factory=Requests)
+    spools: Spools | None = None
     turns: Turns = field(init=False, factory=Turns)
     changes: Turns = field(init=False, factory=lambda: Turns(MOST_CHANGES))
     reading: Reading = field(init=False)
@@ -116,7 +119,7 @@ class Sync:
         try:
             answer = await self._answer(Serving(self, call.device, call.version), asked)
             kept = self.requests.last(call.device)
-            if answer.element is not None or kept is None:
+            if not answer.empty or kept is None:
                 return answer
             discard(answer)
             again = partial(self._again, held.claim, call.version, kept)
@@ -165,13 +168,21 @@ class Serving:
 
     def __attrs_post_init__(self) -> None:
         sync = self.sync
-        self.rendering = Rendering(sync.reading, self.version, sync.limits.answer_bytes)
+        shelf = Shelf(sync.spools, self.device.user)
+        self.rendering = Rendering(sync.reading, self.version, sync.limits.answer_bytes, shelf)
 
     async def answer(self, asked: Asked) -> Answer:
         """Serve the collections in the order of the request.
 
         @raise Refusal: the request as a whole cannot be served; nothing was done.
         """
+        try:
+            return await self._answer(asked)
+        except BaseException:
+            self.rendering.shelf.close()
+            raise
+
+    async def _answer(self, asked: Asked) -> Answer:
         plans = await self._plans(asked)
         parts: list[Part] = []
         for plan in plans:
@@ -207,8 +218,8 @@ class Serving:
         saying = [part for part in parts if part.news] if hushed else parts
         if self.version >= Version.V12_1:
             self._keep(asked, saying)
-        return Answer(
-            element=collections(saying, guid) if saying else None,
+        return evolve(
+            self.rendering.shelf.answer(collections(saying, guid)) if saying else Answer(),
             log=log(parts, asked.wait),
             written=lambda live: self._written(saying, guid) if live else None,
             levels={p.collection.folder: p.level for p in parts} if all(p.level for p in parts) else None,

@@ -208,8 +208,8 @@ def assemble(config: Config, reactor: Any) -> Parts:
     commands["FolderUpdate"] = FolderUpdate(moving)
     commands["FolderDelete"] = FolderDelete(moving)
     commands["GetHierarchy"] = GetHierarchy(store)
-    reading, spools = Reading(source, pools.run("files")), Spools(str(config.data.folder))
-    dispatcher.spools = spools
+    reading = Reading(source, pools.run("files"), large=sync.reading.large)
+    spools = dispatcher.spools = sync.spools = Spools(str(config.data.folder), run=pools.run("files"))
     patience = PATIENCE if config.search.index else 0
     moves = ConversationMoves(moving, store.index, store.diversions, reactor, patience)
     others = {
