@@ -171,6 +171,9 @@ class _Turn:
         request, told = self.request, self.base.told
         goal = target(self.here.type, options, request.now)
         if not request.get_changes:
+            if any(isinstance(one, Create) for one in request.commands):
+                # What the device creates it holds: with nothing else to be told, that counts as told.
+                told = fill(self.connection, self.here.id, self.chain.owner, told, head, goal, 0).told
             return idle(told, goal)
         return fill(self.connection, self.here.id, self.chain.owner, told, head, goal, request.window)
 

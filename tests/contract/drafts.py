@@ -24,6 +24,24 @@ class DraftContract(StoreCase):
         self.assertEqual(self.told(self.sync(other, device=TABLET)), [("Add", result.item)])
         self.assertEqual(self.sync(outcome.key).batch, ())
 
+    def test_createdQuietly(self) -> None:
+        """A device that wants no changes holds what it creates too: it is told when that is changed, and when it goes."""
+        key, other = self.start(), self.start(TABLET)
+        outcome = self.sync(key, Create("c1", "one", "D"), Create("c2", "two", "D"), get_changes=False)
+        one, two = (result.item for result in outcome.results)
+        self.assertFalse(self.look().news)
+        self.sync(self.sync(other, device=TABLET).key, Amend(one, add="S"), Remove(two), device=TABLET)
+        self.assertTrue(self.look().news)
+        self.assertEqual(sorted(self.told(self.sync(outcome.key))), [("Change", one), ("Delete", two)])
+
+    def test_createdBesideNews(self) -> None:
+        """What others have brought is not taken for told by creating something while no changes are wanted."""
+        key = self.start()
+        [a] = self.deliver("a")
+        outcome = self.sync(key, Create("c1", "new", "D"), get_changes=False)
+        self.assertEqual((outcome.batch, outcome.more, self.look().news), ((), False, True))
+        self.assertEqual(self.told(self.sync(outcome.key)), [("Add", a)])
+
     def test_file(self) -> None:
         """Before and after its file appears the item is there once, under its id."""
         key = self.start()

@@ -304,6 +304,13 @@ class SendTests(DraftsCase):
         self.assertIn(f"Commands(Delete(ServerId={id}))", self.do())
         self.settled()
 
+    def test_afterQuietAdd(self) -> None:
+        """A draft that was added with GetChanges 0 goes from the device too when it is sent."""
+        added = self.do(air("GetChanges", 0), adding("c1", email("To", "bob@example.net"), body("Text")))
+        id = added.partition("ServerId=")[2].partition(" ")[0]
+        self.assertEqual(self.do(air("GetChanges", 0), changing(id, body("New"), send=True)), "key Status=1")
+        self.assertIn(f"Commands(Delete(ServerId={id}))", self.do())
+
     def test_asItIs(self) -> None:
         """A Change with nothing but Send sends it as it is."""
         id = self.created(email("To", "bob@example.net"), body("Text"))
