@@ -101,7 +101,7 @@ def _parse(body: Element, version: Version, limits: SyncLimits) -> Asked:
     elements = _collections(body)
     if not elements and (not partial or (wait is None and window is None)):
         raise Malformed("neither Collections nor something else to go by")
-    _within(len(elements), limits)
+    _within(len(elements), limits, told=cached)
     asked = Asked(tuple(parse_collection(element, version) for element in elements), wait, window, partial)
     _check(asked.collections, limits)
     return asked
@@ -126,9 +126,10 @@ def _collections(body: Element) -> Sequence[Element]:
     return collections.children
 
 
-def _within(count: int, limits: SyncLimits) -> None:
+def _within(count: int, limits: SyncLimits, *, told: bool = True) -> None:
+    """Bound the collections; with C{told} the client knows Limit, which is of 12.1 and later."""
     if count > limits.collections:
-        raise Refusal(TOO_MANY, f"{count} collections", limits.collections)
+        raise Refusal(TOO_MANY, f"{count} collections", limits.collections if told else None)
 
 
 def _wait(body: Element, version: Version, limits: HeartbeatLimits) -> int | None:

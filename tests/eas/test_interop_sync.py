@@ -85,6 +85,16 @@ class RequestTests(InteropCase):
         body = sync_of(air("Collection", air("SyncKey", "0"), air("Supported", Element("Contacts:JobTitle"))))
         self.each(EVERY, lambda phone, _: self.assertEqual(whole_status(phone.ask("Sync", body)), "4"))
 
+    def test_tooMany(self) -> None:
+        """Too many collections are Status 15 with the Limit, which versions before 12.1 do not know (2.2.3.90)."""
+
+        def check(phone: Client, inbox: int) -> None:
+            answer = phone.ask("Sync", sync_of(*(collection("0", number) for number in range(1, 302))))
+            limit = air("Limit", 300) if phone.version in VERSIONS else None
+            self.assertEqual(answer, air("Sync", air("Status", 15), limit))
+
+        self.each(EVERY, check)
+
     def test_unknownKey(self) -> None:
         """A SyncKey that was never given is Status 3, in whatever form (2.2.3.177.17)."""
         self.each(EVERY, lambda phone, inbox: self.assertEqual(status(phone.sync(inbox, key=NOBODY)), "3"))
