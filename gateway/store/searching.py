@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from attrs import define, evolve
-from sqlalchemy import BigInteger, Connection, Select, TextClause, bindparam, delete, insert, select
+from sqlalchemy import BigInteger, Connection, Executable, Select, TextClause, bindparam, delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from twisted.internet.defer import Deferred
@@ -45,6 +45,18 @@ _DOCUMENTS = select(document.c.number, document.c.owner, document.c.words).where
 _TAKE = delete(document).where(document.c.item.in_(bindparam("items", expanding=True)))
 _PUT = insert(document)
 _FORGET = delete(cursor).where(cursor.c.folder == bindparam("the_folder"))
+
+
+def _keeping(made: Any) -> Executable:
+    """Keep how far folders are, for the Insert of a dialect."""
+    columns = {name: made.excluded[name] for name in ("number", "floor_received", "floor_id")}
+    statement: Executable = made.on_conflict_do_update(index_elements=[cursor.c.folder], set_=columns)
+    return statement
+
+
+_KEEP: Mapping[str, Executable] = MappingProxyType(
+    {"sqlite": _keeping(sqlite.insert(cursor)), "postgresql": _keeping(postgresql.insert(cursor))}
+)
 
 
 def _items(hits: TextClause) -> Select[Any]:
@@ -124,10 +136,11 @@ def _part(found: Sequence[int], offset: int, count: int) -> Matches:
 def _put(connection: Connection, done: Sequence[_Filled]) -> None:
     _take(connection, [item for portion, _ in done for item in portion.gone])
     _add(connection, [(portion, entries) for portion, entries in done if portion.folder is not None])
+    kept = [_kept(portion.id, portion.cursor) for portion, _ in done if portion.cursor is not None]
+    if kept:
+        connection.execute(_KEEP[connection.dialect.name], kept)
     for portion, _ in done:
-        if portion.cursor is not None:
-            _keep(connection, portion.id, portion.cursor)
-        elif not portion.gone:
+        if portion.cursor is None and not portion.gone:
             connection.execute(_FORGET, {"the_folder": portion.id})
 
 
@@ -197,12 +210,9 @@ def _taken(connection: Connection, numbers: Sequence[int]) -> set[int]:
     return set(connection.execute(_NUMBERS, {"numbers": numbers}).scalars()) if numbers else set()
 
 
-def _keep(connection: Connection, folder_id: int, at: Cursor) -> None:
-    floor = at.floor or (None, None)
-    columns = {"number": at.number, "floor_received": floor[0], "floor_id": floor[1]}
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    made = dialect.insert(cursor).values(folder=folder_id, **columns)
-    connection.execute(made.on_conflict_do_update(index_elements=[cursor.c.folder], set_=columns))
+def _kept(folder_id: int, at: Cursor) -> dict[str, int | None]:
+    received, id = at.floor or (None, None)
+    return {"folder": folder_id, "number": at.number, "floor_received": received, "floor_id": id}
 
 
 @contextmanager
