@@ -119,8 +119,8 @@ hop = Table(
     Column("letter", Big, nullable=False),
     sqlite_autoincrement=True,
 )
-Index("hop_device", hop.c.user, hop.c.device, hop.c.id)
-Index("hop_user", hop.c.user, hop.c.id)
+# The device is there to be looked at, so that the hops of one are found among those of its user.
+Index("hop_user", hop.c.user, hop.c.id, hop.c.device)
 
 mode_override = Table(
     "mode_override",
