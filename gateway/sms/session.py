@@ -96,6 +96,7 @@ class Session(Protocol):
         self._submits = 0
         self._unanswered = 0
         self._paused = False
+        self._wrote = False
         self._odd = 0
         self._heard = 0.0
         self._submit_answered = 0.0
@@ -130,11 +131,12 @@ class Session(Protocol):
         frames = self._frames.feed(data)
         if frames:
             self._heard = self._clock.seconds()
+        self._wrote = False
         for frame in frames:
             if self._over():
                 return
             self._deal_with(parse(frame))
-        if self._unanswered:
+        if self._unanswered and not self._wrote:
             self._acknowledge()
         if self._frames.refused is not None:
             self._write(refusal(status.RINVCMDLEN, min(self._frames.refused_sequence, LAST_SEQUENCE)))
@@ -146,7 +148,7 @@ class Session(Protocol):
             self._ring_by(self._partial_since + self._timing.partial)
 
     def _acknowledge(self) -> None:
-        """Have the kernel acknowledge what came.
+        """Have the kernel acknowledge what came, if nothing is sent that does so.
 
         Otherwise it waits up to 40 ms for something to send, as messages are answered later, when they are stored; and
         so long the SMSC's kernel may hold back the answer to a submit (RFC 896).
@@ -194,6 +196,7 @@ class Session(Protocol):
             self._ring_by(self._linger_until)
 
     def _write(self, octets: bytes) -> None:
+        self._wrote = True
         self.transport.write(octets)
 
     # What goes out.

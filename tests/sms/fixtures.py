@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from socket import IPPROTO_TCP, TCP_NODELAY
+
 from attrs import define, field
 from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
@@ -55,14 +58,37 @@ class Cable(StringTransport):
         self.loseConnection()
 
 
+@implementer(ITCPTransport)
+class Socketed(Cable):
+    """A transport over TCP, which keeps what its socket was told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.socket = self
+        self.told: list[tuple[int, ...]] = []
+
+    def setsockopt(self, *option: int) -> None:
+        self.told.append(option)
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        self.told.append((IPPROTO_TCP, TCP_NODELAY, int(enabled)))
+
+
 class Wire:
     """A session and the SMSC's end of its connection."""
 
-    def __init__(self, clock: Clock, bind: Bind = BIND, window: int = 10, timing: Timing | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        bind: Bind = BIND,
+        window: int = 10,
+        timing: Timing | None = None,
+        transport: Cable | None = None,
+    ) -> None:
         self.clock = clock
         self.seen = Seen()
         self.session = Session(bind, self.seen, clock, window, timing or Timing(), "acme")
-        self.transport = Cable()
+        self.transport = transport or Cable()
         self._frames = Frames()
         self.answers: list[Pdu | None] = []
         self.session.makeConnection(self.transport)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 from twisted.internet.interfaces import IProtocol
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
@@ -12,7 +14,7 @@ from gateway.sms.bind import Bind, Parting, State
 from gateway.sms.pdu import CONGESTION_STATE, SC_INTERFACE_VERSION, BadField, Pdu, build, raw, refusal, response
 from gateway.sms.session import MOST_UNANSWERED, ISessionUser
 from gateway.sms.settings import Timing
-from tests.sms.fixtures import Seen, Wire, answer, deliver
+from tests.sms.fixtures import Seen, Socketed, Wire, answer, deliver
 
 TIMING = Timing()
 
@@ -276,6 +278,26 @@ class SessionTests(SynchronousTestCase):
         wire.receive(build(Pdu("data_sm", 0, 5, {"esm_class": 4})))
         wire.session.answer(wire.seen.messages[0])
         self.assertEqual([pdu.command for pdu in wire.sent()], ["data_sm_resp"])
+
+    def test_acknowledged(self) -> None:
+        """Small PDUs go out at once; and what is answered later is acknowledged by TCP at once, if nothing is sent that
+        does so: the SMSC may wait for it before it sends more."""
+        transport = Socketed()
+        wire = Wire(self.clock, window=10, transport=transport)
+        self.wires.append(wire)
+        self.assertEqual(transport.told, [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)])
+        wire.bind().warm()
+        wire.session.submit(lambda number: build(Pdu("submit_sm", 0, number)), lambda answered: wire.submit())
+        (asked,) = wire.sent()
+        transport.told.clear()
+        wire.receive(deliver(5), response(asked, message_id="2"))
+        self.assertEqual(transport.told, [])
+        wire.receive(deliver(6))
+        self.assertEqual(transport.told, [(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)])
+        for message in wire.seen.messages:
+            wire.session.answer(message)
+        wire.receive(raw(0x15, 0, 7))
+        self.assertEqual(len(transport.told), 1)
 
     def test_damagedMessage(self) -> None:
         """A damaged message is handed over too: it has to be answered, or it comes again for ever."""
