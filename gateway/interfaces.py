@@ -327,6 +327,9 @@ class IOutbox(Interface):
         """Write down what became of letters, and queue others, in one transaction; a receipt that came early is
         applied now. What a mail held is not kept once it was SENT, or FAILED.
 
+        It may also be what a receipt says of a letter that is known; no C{message_id} leaves the one that it has, and
+        what said the end of a letter stays.
+
         DOUBT says that the link broke before the answer came: the letter is queued again for C{Outcome.due} as one
         that was in doubt (C{Letter.doubted}), or is FAILED if it was in doubt before.
         """

@@ -1,7 +1,8 @@
 """From the outbox to the SMSC and back: letters are taken, submitted and settled, receipts stored, hops noted.
 
-Only one call to the store is under way at a time, and rounds of calls begin some way apart; what comes meanwhile goes
-with the next one. So calls are few when much happens, and nothing waits when little does.
+What is known goes in on one way, and what is to be done comes out on the other, so that neither waits for the disk of
+the other. On each only one call to the store is under way at a time, and rounds of calls begin some way apart; what
+comes meanwhile goes with the next one. So calls are few when much happens, and nothing waits when little does.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import inf
 from random import random
-from typing import Any, Final
+from typing import Final
 
 from attrs import define, field
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -74,7 +75,9 @@ class Pump(Service):
     _unsettled: bool = field(default=False, init=False)
     _kicks: int = field(default=0, init=False)
     _hops_next: float = field(default=-inf, init=False)
-    _rounds: Rounds = field(init=False)
+    _in: Rounds = field(init=False)
+    _out: Rounds = field(init=False)
+    _writing: bool = field(default=False, init=False)
     _drained: Deferred[None] | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -84,14 +87,17 @@ class Pump(Service):
             self.settings, self.operator, self._render, ids, self._settled, self._clock, self._now, self._meters
         )
         self._incoming = Incoming(self.settings, ids, self._now, self._meters)
-        self._rounds = Rounds(self._clock, self._go_round, self._next_round, f"{self.settings.name}: the store")
+        name = f"{self.settings.name}: the store"
+        self._in = Rounds(self._clock, self._put_in, self._next_in, name)
+        self._out = Rounds(self._clock, self._take, self._next_out, name)
 
     # For the composition root.
 
     def startService(self) -> None:
         """Bind, and begin to take letters."""
         super().startService()
-        self._rounds.start()
+        self._in.start()
+        self._out.start()
         self.operator.start()
 
     def stopService(self) -> Deferred[None]:
@@ -103,7 +109,7 @@ class Pump(Service):
         """Letters were put into the outbox."""
         self._kicks += 1
         self._dry_until = -inf
-        self._rounds.soon()
+        self._out.soon()
 
     def states(self) -> list[CentreState]:
         """How the SMSCs do."""
@@ -114,12 +120,12 @@ class Pump(Service):
     def ready(self) -> None:
         """See L{IOperatorUser}."""
         self._submitter.go_on()
-        self._rounds.soon()
+        self._out.soon()
 
     def message(self, session: Session, pdu: Pdu) -> None:
         """See L{IOperatorUser}."""
         if self._incoming.message(session, pdu):
-            self._rounds.soon()
+            self._in.soon()
 
     # What is to be stored.
 
@@ -127,21 +133,19 @@ class Pump(Service):
         self._outcomes.append(outcome)
         if hop is not None:
             self._note(hop)
-        if outcome.state in _AGAIN:
-            self._kicks += 1
-            self._dry_until = min(self._dry_until, self._clock.seconds() + max(0.0, outcome.due - self._now()))
         letter = self._letters.pop(outcome.id, None)
         if letter is not None and outcome.state is LetterState.SENT:
-            early = self._incoming.overtaken(letter, outcome.message_id)
+            early = self._incoming.taken(letter, outcome.message_id)
             if early is not None:
                 self._note(early)
         if self._drained is not None and not self._submitter.in_flight:
             drained, self._drained = self._drained, None
             drained.callback(None)
+        self._in.soon()
         if self._submitter.hungry and self._wanted():
-            self._rounds.at_once()
+            self._out.at_once()
         else:
-            self._rounds.soon()
+            self._out.soon()
 
     def _note(self, *hops: Hop) -> None:
         if len(self._hops) < MOST_HOPS:
@@ -149,64 +153,69 @@ class Pump(Service):
 
     # The calls to the store.
 
-    def _next_round(self) -> float:
-        """When there is something to do for the store, by the clock."""
-        now = self._clock.seconds()
+    def _next_in(self) -> float:
+        """When there is something to write, by the clock."""
         if self._outcomes or self._incoming.waiting or (self._hops and not self.running):
-            return now
+            return self._clock.seconds()
+        return self._hops_next if self._hops else inf
+
+    def _next_out(self) -> float:
+        """When letters are to be taken, by the clock."""
+        now = self._clock.seconds()
         if not self.running:
             return inf
-        due = now if self._wanted() else self._dry_until if self._dry_until > now else inf
-        return min(due, self._hops_next) if self._hops else due
+        return now if self._wanted() else self._dry_until if self._dry_until > now else inf
 
     def _wanted(self) -> int:
+        """How many letters should be taken now; after a doubt none before that is written down."""
         dry = self._clock.seconds() < self._dry_until
-        return 0 if dry or self._unsettled or not self.running else self._submitter.appetite()
-
-    async def _go_round(self) -> None:
-        """What is known goes in on one way, and what is to be done comes out on the other, so that both wait for the
-        disk at the same time."""
-        ways = [Deferred.fromCoroutine(way()) for way in (self._put_in, self._take_out)]
-        results: Sequence[tuple[bool, Any]] = await DeferredList(ways, consumeErrors=True)
-        for fine, result in results:
-            if not fine:
-                result.raiseException()
+        if dry or self._unsettled or not self.running:
+            return 0
+        if self._submitter.careful and (self._writing or self._outcomes):
+            return 0
+        return self._submitter.appetite()
 
     async def _put_in(self) -> None:
         """Receipts that came while outcomes were written wait, as the outcomes that they belong to may do so too."""
-        came = self._incoming.collect()
+        known, strange = self._incoming.collect()
         try:
-            await self._settle()
+            await self._settle(known)
         except BaseException:
-            self._incoming.not_stored(came)
+            self._incoming.not_stored([*(one for one, _ in known), *strange])
             raise
-        await self._receive(came)
-
-    async def _take_out(self) -> None:
-        await self._take()
+        self._note(*self._incoming.stored(known))
+        await self._receive(strange)
         await self._write_hops()
 
-    async def _settle(self) -> None:
+    async def _settle(self, known: Sequence[tuple[Came, Letter]]) -> None:
         outcomes, self._outcomes = self._outcomes, []
-        if not outcomes:
+        if not outcomes and not known:
             return
+        self._writing = True
         try:
-            await self._outbox.settle(outcomes)
+            await self._outbox.settle(_with_receipts(outcomes, known))
         except BaseException:
             self._outcomes = outcomes + self._outcomes
-            self._unsettled = True
+            self._unsettled = bool(self._outcomes)
             raise
+        finally:
+            self._writing = False
         self._unsettled = False
+        again = [outcome.due for outcome in outcomes if outcome.state in _AGAIN]
+        if again:
+            self._kicks += 1
+            self._dry_until = min(self._dry_until, self._clock.seconds() + max(0.0, min(again) - self._now()))
+        self._out.by(self._next_out())
 
-    async def _receive(self, came: Sequence[Came]) -> None:
-        if not came:
+    async def _receive(self, strange: Sequence[Came]) -> None:
+        if not strange:
             return
         try:
-            letters = await self._outbox.receive([one.receipt for one in came])
+            letters = await self._outbox.receive([one.receipt for one in strange])
         except BaseException:
-            self._incoming.not_stored(came)
+            self._incoming.not_stored(strange)
             raise
-        self._note(*self._incoming.stored(came, letters))
+        self._note(*self._incoming.stored(zip(strange, letters, strict=True)))
 
     async def _take(self) -> None:
         most = self._wanted()
@@ -218,6 +227,8 @@ class Pump(Service):
             self._letters[letter.id] = letter
             if letter.doubted:
                 self._note(Hop(self._now(), letter.key, "retry", "once more, as it was in doubt", letter=letter.id))
+        if self._hops:
+            self._in.soon()
         self._submitter.add(letters)
         if not self.running:
             self._submitter.give_back()
@@ -244,9 +255,10 @@ class Pump(Service):
     async def _stop(self) -> None:
         self._submitter.give_back()
         await self._answers()
-        await self._rounds.finish()
+        await self._out.finish()
+        await self._in.finish()
         await self.operator.stop()
-        await self._rounds.finish()
+        await self._in.finish()
         self._submitter.stop()
 
     async def _answers(self) -> None:
@@ -259,3 +271,15 @@ class Pump(Service):
         if late.active():
             late.cancel()
         self._drained = None
+
+
+def _with_receipts(outcomes: Sequence[Outcome], known: Sequence[tuple[Came, Letter]]) -> list[Outcome]:
+    """What became of letters, where receipts say more; the first one that says the end counts."""
+    every = {one.id: one for one in outcomes}
+    for came, letter in known:
+        before = every.get(letter.id)
+        if before is None or before.state is LetterState.SENT:
+            receipt = came.receipt
+            message_id = "" if before is None else before.message_id
+            every[letter.id] = Outcome(letter.id, receipt.state, receipt.at, message_id, receipt.result)
+    return list(every.values())

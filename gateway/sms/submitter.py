@@ -25,7 +25,7 @@ from gateway.sms.submit import Submits, destination
 from gateway.sms.udh import Part
 from gateway.trigger import DOUBTED_TWICE, Hop, Letter, LetterState, Outcome
 
-MOST_READY: Final = 1000
+MOST_READY: Final = 2000
 """So many letters are taken ahead at most; all of them are in doubt if the process is killed."""
 AHEAD_SECONDS: Final = 0.5
 """With a limited rate letters are taken for so long ahead."""
@@ -89,6 +89,11 @@ class Submitter:
     def hungry(self) -> bool:
         """Whether nothing is ready though there is room."""
         return not self._ready and self._operator.room > 0
+
+    @property
+    def careful(self) -> bool:
+        """Whether a letter was in doubt lately."""
+        return self._careful > 0
 
     def appetite(self) -> int:
         """How many letters should be taken now: enough to be busy while the next ones are taken.

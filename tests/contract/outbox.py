@@ -364,6 +364,16 @@ class SettleContract(OutboxCase):
         self.settle(Outcome(1, UNDELIVERED, NOW, result="5.1.1 no such user"))
         self.assertEqual((self.states(), self.letters()[1].message_id), ([UNDELIVERED], "A"))
 
+    def test_receiptWithIt(self) -> None:
+        """What a receipt says of a letter can be settled with the answer to the submit or after it, as if the letter had
+        been looked for; what says the end stays."""
+        self.fill(2)
+        self.take()
+        self.settle(Outcome(1, DELIVERED, NOW + 1, "A", "DELIVRD"), Outcome(2, SENT, NOW, "B"))
+        self.settle(Outcome(2, SENT, NOW + 1, result="ENROUTE"), Outcome(1, UNDELIVERED, NOW + 2, result="EXPIRED"))
+        told = [(one.state, one.message_id, one.result) for one in self.letters().values()]
+        self.assertEqual(told, [(SENT, "B", "ENROUTE"), (DELIVERED, "A", "DELIVRD")])
+
     def test_anyText(self) -> None:
         """Whatever the other side says can be kept; what is no text is left out."""
         self.fill(2)

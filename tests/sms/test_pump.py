@@ -15,6 +15,7 @@ from zope.interface.verify import verifyObject
 
 from gateway.interfaces import BackendDown
 from gateway.model import DeviceKey
+from gateway.sms import incoming
 from gateway.sms.meters import Meters
 from gateway.sms.operator import IOperatorUser
 from gateway.sms.pdu import Pdu
@@ -44,14 +45,18 @@ SETTINGS = OperatorSettings(
 
 @define(eq=False)
 class Flaky(Outbox):
-    """The outbox of a store some of whose calls fail, and that says what was taken at once."""
+    """The outbox of a store some of whose calls fail or wait, and that says what was taken at once."""
 
     failing: set[str] = field(factory=set)
+    waiting_for: dict[str, Deferred[None]] = field(factory=dict)
     tried: list[str] = field(factory=list)
     sizes: list[int] = field(factory=list)
+    received: list[str] = field(factory=list)
 
     def _try(self, name: str, call: Any, *args: Any) -> Any:
         self.tried.append(name)
+        if name in self.waiting_for:
+            return self.waiting_for.pop(name).addCallback(lambda _: call(*args))
         return fail(BackendDown("the disk is full")) if name in self.failing else call(*args)
 
     def take(self, route: str, now: float, most: int) -> Deferred[list[Letter]]:
@@ -62,6 +67,7 @@ class Flaky(Outbox):
         return self._try("settle", super().settle, outcomes)
 
     def receive(self, came: Sequence[Receipt]) -> Deferred[list[Letter | None]]:
+        self.received += [one.message_ids[0] for one in came]
         return self._try("receive", super().receive, came)
 
 
@@ -379,16 +385,81 @@ class PumpTests(SynchronousTestCase):
         """While the store fails, receipts are answered with RX_T_APPN, so that they come again."""
         (id,) = self.put()
         self.start()
-        self.outbox.failing.add("receive")
+        self.outbox.failing.update(("settle", "receive"))
         self.smsc.receipt("m1")
+        self.smsc.receipt("nobody", sequence=2)
         self.pass_time(0.5)
-        self.assertEqual([pdu.status for pdu in self.smsc.links[0].answers], [0x64])
+        self.assertEqual([pdu.status for pdu in self.smsc.links[0].answers], [0x64, 0x64])
         self.assertEqual(len(self.flushLoggedErrors(BackendDown)), 1)
         self.outbox.failing.clear()
         self.pass_time(2)
-        self.smsc.receipt("m1")
+        self.smsc.receipt("m1", sequence=3)
         self.pass_time(0.5)
         self.assertIs(self.letter(id).state, LetterState.DELIVERED)
+        self.assertEqual(self.smsc.links[0].answers[-1].status, 0)
+
+    def test_strangeReceiptNotStored(self) -> None:
+        """Also one whose letter has to be looked for is answered so, and those beside it are not."""
+        (id,) = self.put()
+        self.start()
+        self.outbox.failing.add("receive")
+        self.smsc.receipt("m1")
+        self.smsc.receipt("nobody", sequence=2)
+        self.pass_time(0.5)
+        self.assertEqual({pdu.sequence: pdu.status for pdu in self.smsc.links[0].answers}, {1: 0, 2: 0x64})
+        self.assertIs(self.letter(id).state, LetterState.DELIVERED)
+        self.assertEqual(len(self.flushLoggedErrors(BackendDown)), 1)
+        self.outbox.failing.clear()
+
+    def test_receiptsAlone(self) -> None:
+        """While what receipts say cannot be written, letters go out all the same."""
+        self.put()
+        self.start()
+        self.outbox.failing.add("settle")
+        self.smsc.receipt("m1")
+        self.pass_time(0.5)
+        self.put(1, 1)
+        self.pass_time(5)
+        self.assertEqual(len(self.smsc.taken), 2)
+        self.assertTrue(self.flushLoggedErrors(BackendDown))
+        self.outbox.failing.clear()
+
+    def test_receiptWithItsAnswer(self) -> None:
+        """A receipt that comes with the answer to the submit is written down with it, in one step."""
+        self.smsc.holding = True
+        (id,) = self.put()
+        self.start()
+        self.outbox.tried.clear()
+        self.smsc.release()
+        self.smsc.receipt("m1")
+        self.pass_time(0.5)
+        self.assertEqual([name for name in self.outbox.tried if name != "take"], ["settle"])
+        letter = self.letter(id)
+        self.assertEqual((letter.state, letter.message_id, letter.result), (LetterState.DELIVERED, "m1", "DELIVRD"))
+        self.assertEqual(self.kinds(), ["taken", "receipt"])
+
+    def test_firstEndCounts(self) -> None:
+        """Of receipts that come together, the first one that says the end counts."""
+        (id,) = self.put()
+        self.start()
+        for sequence, word in enumerate(("ENROUTE", "UNDELIV", "DELIVRD"), 1):
+            self.smsc.receipt("m1", stat=word, sequence=sequence)
+        self.pass_time(0.5)
+        self.assertEqual((self.letter(id).state, self.letter(id).result), (LetterState.UNDELIVERED, "UNDELIV"))
+        self.assertEqual([pdu.status for pdu in self.smsc.links[0].answers], [0, 0, 0])
+        self.assertEqual([hop.text for hop in self.hops()][1:], ["ENROUTE", "UNDELIV", "DELIVRD"])
+
+    def test_forgottenLetters(self) -> None:
+        """Only the last letters are remembered; receipts for others find theirs in the store."""
+        self.patch(incoming, "MOST_AWAITED", 2)
+        ids = self.put(4)
+        self.start()
+        self.pass_time(0.5)
+        for n in range(4):
+            self.smsc.receipt(f"m{n + 1}", sequence=n + 1)
+        self.pass_time(0.5)
+        self.assertEqual(self.states(ids), {LetterState.DELIVERED})
+        self.assertEqual(self.outbox.received, ["m1", "m2"])
 
     def test_formOfIds(self) -> None:
         """How receipts write ids is found out, and is said in the log."""
@@ -668,6 +739,23 @@ class PumpTests(SynchronousTestCase):
         self.pass_time(5)
         self.assertEqual(self.states(ids), {LetterState.SENT})
 
+    def test_nothingAfterADoubt(self) -> None:
+        """Before it is written down that a letter is in doubt, none is taken: it goes out first."""
+        self.start(warm=True)
+        self.smsc.holding = True
+        self.put()
+        self.pass_time(0.3)
+        written = self.outbox.waiting_for["settle"] = Deferred()
+        self.smsc.links[0].cut()
+        self.smsc.holding = False
+        self.put(3, 10)
+        self.outbox.sizes.clear()
+        self.pass_time(5)
+        self.assertEqual((len(self.smsc.links), self.outbox.sizes), (1, []))
+        written.callback(None)
+        self.pass_time(1)
+        self.assertEqual(self.smsc.numbers, [f"49170{n:07}" for n in (0, 10, 11, 12)])
+
     def test_secondSmsc(self) -> None:
         """When the first SMSC is gone, letters go out by the second one, those in doubt too."""
         self.start(alone=False, warm=True)
@@ -690,6 +778,51 @@ class PumpTests(SynchronousTestCase):
         self.smsc.up = True
         self.pass_time(SETTINGS.patience.longest + 1)
         self.assertEqual(sorted(self.smsc.numbers), [f"49170{n:07}" for n in range(3)])
+
+    # A store that takes its time.
+
+    def test_takenWhileWriting(self) -> None:
+        """Letters go out while what became of others is being written."""
+        self.start(warm=True)
+        written = self.outbox.waiting_for["settle"] = Deferred()
+        (first,) = self.put()
+        self.pass_time(1)
+        self.put(1, 1)
+        self.pass_time(1)
+        self.assertEqual(len(self.smsc.taken), 2)
+        self.assertIs(self.letter(first).state, LetterState.DOUBT)
+        written.callback(None)
+        self.pass_time(1)
+        self.assertIs(self.letter(first).state, LetterState.SENT)
+
+    def test_writtenWhileTaking(self) -> None:
+        """What became of letters is written while others are being taken."""
+        self.start(warm=True)
+        (first,) = self.put()
+        taken = self.outbox.waiting_for["take"] = Deferred()
+        self.pass_time(1)
+        self.assertIs(self.letter(first).state, LetterState.QUEUED)
+        self.smsc.receipt("m1")
+        self.pass_time(1)
+        self.assertEqual([pdu.status for pdu in self.smsc.links[0].answers], [0])
+        taken.callback(None)
+        self.pass_time(1)
+        self.assertIs(self.letter(first).state, LetterState.SENT)
+
+    def test_dryWhileWriting(self) -> None:
+        """A letter that is to be tried again is not forgotten when the outbox was found empty before that was
+        written."""
+        self.start(warm=True)
+        self.smsc.status = lambda pdu: 0x08 if not self.smsc.taken else 0
+        written = self.outbox.waiting_for["settle"] = Deferred()
+        (id,) = self.put(expires=0.0)
+        self.pass_time(5)
+        self.smsc.status = lambda pdu: 0
+        self.pump.kick()
+        self.pass_time(1)
+        written.callback(None)
+        self.pass_time(SETTINGS.retry_seconds)
+        self.assertIs(self.letter(id).state, LetterState.SENT)
 
     # A store that fails.
 
