@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.exc import DBAPIError
+
+#: What the newest migration makes of a database: one that is there needs none.
+NEWEST = "0007"
 
 # Any number will do, if nothing else in the database takes the same.
 _LOCK = 7_208_641
@@ -21,15 +18,6 @@ class CannotOpen(Exception):
 
 class NewerDatabase(CannotOpen):
     """The database was made by a newer version of the gateway."""
-
-
-def configuration(connection: Connection) -> Config:
-    """Alembic's configuration for our migrations, to be used on a connection."""
-    configuration = Config()
-    place = str(Path(__file__).parent / "migrations")
-    configuration.set_main_option("script_location", place.replace("%", "%%"))
-    configuration.attributes["connection"] = connection
-    return configuration
 
 
 def migrate(engine: Engine) -> None:
@@ -49,11 +37,19 @@ def _migrate(engine: Engine, name: str) -> None:
     with engine.execution_options(sqlite_begin="IMMEDIATE").begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-        configured = configuration(connection)
-        scripts = ScriptDirectory.from_config(configured)
-        current = MigrationContext.configure(connection).get_current_revision()
-        if current == scripts.get_current_head():
+        current = _version(connection)
+        if current == NEWEST:
             return
-        if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+        # Most starts do without Alembic, and so without the time and the memory that it takes.
+        from gateway.store.upgrade import upgrade
+
+        if not upgrade(connection, current):
             raise NewerDatabase(f"{name} has the version {current!r}, of a newer gateway: this one does not know it")
-        command.upgrade(configured, "head")
+
+
+def _version(connection: Connection) -> str | None:
+    """The version of a database; C{None} if it is new."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    version = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one_or_none()
+    return None if version is None else str(version)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 from alembic import command
@@ -11,12 +14,14 @@ from sqlalchemy import Connection, inspect
 from twisted.internet.defer import execute
 from twisted.trial.unittest import SynchronousTestCase
 
+import gateway
 from gateway.model import Access, Decision, Device, DeviceKey, FolderType, FoundFolder, Mode, SyncRequest
 from gateway.posting import Posting
 from gateway.store import Store, open_store
 from gateway.store.database import make_engine
-from gateway.store.migrate import CannotOpen, NewerDatabase, configuration, migrate
+from gateway.store.migrate import NEWEST, CannotOpen, NewerDatabase, migrate
 from gateway.store.schema import metadata
+from gateway.store.upgrade import configuration, versions
 from gateway.trigger import Hop, Letter, Line, Override, WakeRule
 
 
@@ -94,6 +99,22 @@ class MigrationTests(SynchronousTestCase):
         """Opening again changes nothing: the same epoch, so the keys stay valid."""
         epoch = self.open().epoch
         self.assertEqual(self.open().epoch, epoch)
+
+    def test_newest(self) -> None:
+        """The version that needs no migrations is that of the newest one."""
+        with self.open().database.engine.connect() as connection:
+            self.assertEqual(versions(configuration(connection))[0], NEWEST)
+
+    def test_withoutAlembic(self) -> None:
+        """A database that is up to date is opened without Alembic, which costs a start time and memory."""
+        self.open()
+        program = (
+            "import sys; from twisted.internet.defer import execute; from gateway.store import open_store;"
+            f" open_store({self.url!r}, execute).close(); print('alembic' in sys.modules)"
+        )
+        root = str(Path(gateway.__file__).parents[1])
+        done = subprocess.run([sys.executable, "-c", program], env={"PYTHONPATH": root}, capture_output=True, text=True)
+        self.assertEqual((done.stdout, done.stderr), ("False\n", ""))
 
     def test_epochs(self) -> None:
         """Each database has an epoch of its own."""
