@@ -18,6 +18,11 @@ RETRY = 10
 class Places(DeferredSemaphore):
     """So many places, and a line before them; who came first has the next one."""
 
+    @property
+    def free(self) -> bool:
+        """Whether there is a place that nobody has to wait for."""
+        return self.tokens > 0
+
     def admit(self, waiting: int, why: str) -> None:
         """Let somebody in who may have to wait, unless so many are waiting already.
 

@@ -48,19 +48,26 @@ class Reading:
         """
         why = "too many mails wait to be read"
         self._turns.admit(self.waiting, why)
-        found = await self._turns.take(partial(self._converted, folder, item, work, LARGE))
+        found = await self._turns.take(partial(self._at_once, folder, item, work))
         if found is None:
-            # How large a mail is nobody knows before. It is not kept while it waits, but read once more.
             self.large.admit(self.waiting, why)
-            found = await self.large.take(partial(self._converted, folder, item, work, None))
-            assert found is not None
+            found = (await self.large.take(partial(self._converted, folder, item, work)),)
         return found[0]
 
-    async def _converted(
-        self, folder: Folder, item: Item, work: Callable[[bytes], T], most: int | None
-    ) -> tuple[T] | None:
-        """What the work makes of it, or C{None} if it has more bytes than that."""
-        raw = await self.mailbox.read(folder.user, folder.path, item.name, item.state)
-        if most is not None and len(raw) > most:
-            return None
-        return (await self.run(work, raw),)
+    async def _at_once(self, folder: Folder, item: Item, work: Callable[[bytes], T]) -> tuple[T] | None:
+        """What the work makes of it, or C{None} for a large one that has to wait.
+
+        How large a mail is nobody knows before it is read. It is not kept while it waits, but read once more.
+        """
+        raw = await self._read(folder, item)
+        if len(raw) <= LARGE:
+            return (await self.run(work, raw),)
+        return (await self.large.take(partial(self.run, work, raw)),) if self.large.free else None
+
+    async def _converted(self, folder: Folder, item: Item, work: Callable[[bytes], T]) -> T:
+        raw = await self._read(folder, item)
+        found: T = await self.run(work, raw)
+        return found
+
+    def _read(self, folder: Folder, item: Item) -> Deferred[bytes]:
+        return self.mailbox.read(folder.user, folder.path, item.name, item.state)

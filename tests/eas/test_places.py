@@ -82,3 +82,13 @@ class PlacesTests(SynchronousTestCase):
         self.assertEqual(len(self.begun), 3)
         self.begun[2].callback("fourth")
         self.assertEqual(self.successResultOf(asked[3]), "fourth")
+
+    def test_free(self) -> None:
+        """There is a free place until all are taken, and again when one was left that nobody waits for."""
+        asked = []
+        for free in (True, True, False):
+            self.assertEqual(self.places.free, free)
+            asked.append(self.take())
+        for number, free in enumerate((False, True, True)):
+            self.begun[number].callback("done")
+            self.assertEqual(self.places.free, free)
