@@ -1,4 +1,5 @@
-"""An attachment of 20 MB fetched over TLS: how fast, and how much memory, with phones that are quick or stall."""
+"""An attachment of 20 MB fetched over TLS, and its mail synchronised: how fast, and how much memory, with phones that
+are quick or stall."""
 
 from __future__ import annotations
 
@@ -24,6 +25,9 @@ TIMES = 5
 PIECE = 2**18
 STALLED = 20
 AT_ONCE = 8
+SYNCS = 24
+#: Seconds after which new mails have been seen, and those of one person taken into the index.
+SEEN = 5.0
 
 
 def mail(size: int) -> bytes:
@@ -49,6 +53,15 @@ def mime_options() -> Element:
     """A mail as MIME."""
     kind = Element("AirSyncBase:BodyPreference", Element("AirSyncBase:Type", 4))
     return Element("ItemOperations:Options", Element("AirSync:MIMESupport", 2), kind)
+
+
+def whole_sync(phone: Phone) -> bytes:
+    """The body of a Sync that brings mails as MIME, all of it."""
+    kind = Element("AirSyncBase:BodyPreference", Element("AirSyncBase:Type", 4))
+    options = Element("AirSync:Options", Element("AirSync:MIMETruncation", 8), Element("AirSync:MIMESupport", 2), kind)
+    body = sync_body(phone.folder, phone.key)
+    body.children[0].children[0].children.append(options)
+    return wbxml.encode(body)
 
 
 def connected(address: tuple[str, int]) -> ssl.SSLSocket:
@@ -118,6 +131,19 @@ def measured(gateway: Gateway, work: Callable[[], int], size: int, base: int) ->
     }
 
 
+def at_once(gateway: Gateway, requests: list[bytes], size: int, base: int) -> dict[str, float]:
+    """Megabytes of the attachments each second, of all together, and the most memory above C{base}."""
+    forget_peak(gateway)
+    began = time.monotonic()
+    with ThreadPoolExecutor(len(requests)) as pool:
+        list(pool.map(lambda request: download(gateway.address("https"), request), requests))
+    return {
+        "phones": len(requests),
+        "mb_per_s": round(len(requests) * size / MEGABYTE / (time.monotonic() - began), 1),
+        "peak_mib": round((resident(gateway, "VmHWM") - base) / 2**20, 1),
+    }
+
+
 def stalled(gateway: Gateway, requests: list[bytes]) -> dict[str, float]:
     """Memory while phones have asked and take nothing."""
     base = resident(gateway)
@@ -143,17 +169,36 @@ def main(megabytes: int = 20) -> None:
     """Measure, and print the line."""
     size = megabytes * MEGABYTE
     with TemporaryDirectory(prefix="pushgw-fetch-") as folder:
-        gateway = made(Path(folder) / "gateway", 1)
+        gateway = made(Path(folder) / "gateway", SYNCS)
         raw = mail(size)
-        (gateway.inbox(gateway.users[0]) / "new" / "1.large").write_bytes(raw)
+        deliver(gateway, 0, raw)
         gateway.timed_start()
         try:
-            report("fetch", megabytes=megabytes, **_measure(gateway, size, len(raw)))
+            time.sleep(SEEN)
+            report("fetch", megabytes=megabytes, **_measure(gateway, size, raw))
         finally:
             gateway.kill()
 
 
-def _measure(gateway: Gateway, size: int, raw: int) -> dict[str, object]:
+def deliver(gateway: Gateway, number: int, raw: bytes) -> None:
+    """Put a mail into an Inbox."""
+    (gateway.inbox(gateway.users[number]) / "new" / "1.large").write_bytes(raw)
+
+
+def syncs(gateway: Gateway, size: int, raw: bytes) -> dict[str, float]:
+    """Many phones that synchronise at once, of which each gets the whole mail."""
+    for number in range(1, SYNCS):
+        deliver(gateway, number, raw)
+    time.sleep(SEEN)
+    fleet = Fleet(gateway.address("https"), [Phone(number) for number in range(SYNCS)])
+    fleet.ask_all(Phone.folder_sync, Phone.take_folder)
+    fleet.ask_all(Phone.sync, Phone.take_key)
+    fleet.disconnect(fleet.phones)
+    requests = [phone.request("Sync", whole_sync(phone)) for phone in fleet.phones]
+    return at_once(gateway, requests, size, resident(gateway))
+
+
+def _measure(gateway: Gateway, size: int, raw: bytes) -> dict[str, object]:
     phone, name = learnt(gateway)
     address = gateway.address("https")
     file = phone.request("ItemOperations", fetch_body(Element("AirSyncBase:FileReference", f"{name}:2")))
@@ -161,20 +206,14 @@ def _measure(gateway: Gateway, size: int, raw: int) -> dict[str, object]:
     item = (Element("AirSync:CollectionId", phone.folder), Element("AirSync:ServerId", name), mime_options())
     mime = phone.request("ItemOperations", fetch_body(*item))
     base = resident(gateway)
-    figures: dict[str, object] = {"mail_mib": round(raw / 2**20, 1)}
+    figures: dict[str, object] = {"mail_mib": round(len(raw) / 2**20, 1)}
     for kind, request in (("inline", file), ("multipart", parts), ("mime", mime)):
         figures[kind] = measured(gateway, lambda request=request: download(address, request), size, base)  # type: ignore[misc]
         progress(f"{kind}: {figures[kind]}")
-    forget_peak(gateway)
-    began = time.monotonic()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(lambda _: download(address, file), range(AT_ONCE)))
-    figures["at_once"] = {
-        "phones": AT_ONCE,
-        "mb_per_s": round(AT_ONCE * size / MEGABYTE / (time.monotonic() - began), 1),
-        "peak_mib": round((resident(gateway, "VmHWM") - base) / 2**20, 1),
-    }
+    figures["at_once"] = at_once(gateway, [file] * AT_ONCE, size, base)
     progress(f"at once: {figures['at_once']}")
+    figures["syncs"] = syncs(gateway, size, raw)
+    progress(f"syncs: {figures['syncs']}")
     figures["stalled"] = stalled(gateway, [file] * STALLED)
     progress(f"stalled: {figures['stalled']}")
     return figures
