@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.exc import DBAPIError
-
-#: What the newest migration makes of a database: one that is there needs none.
-NEWEST = "0007"
 
 # Any number will do, if nothing else in the database takes the same.
 _LOCK = 7_208_641
@@ -38,13 +37,18 @@ def _migrate(engine: Engine, name: str) -> None:
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
         current = _version(connection)
-        if current == NEWEST:
+        if current == newest():
             return
         # Most starts do without Alembic, and so without the time and the memory that it takes.
         from gateway.store.upgrade import upgrade
 
         if not upgrade(connection, current):
             raise NewerDatabase(f"{name} has the version {current!r}, of a newer gateway: this one does not know it")
+
+
+def newest() -> str:
+    """The version that the newest migration makes: the files of migrations begin with their versions, which ascend."""
+    return max(file.name.partition("_")[0] for file in (Path(__file__).parent / "migrations" / "versions").glob("*.py"))
 
 
 def _version(connection: Connection) -> str | None:
