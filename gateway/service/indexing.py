@@ -29,7 +29,7 @@ MAILS = 16
 """Mails that are put in with one transaction: whoever else writes waits for no more than that."""
 
 GATHER = 1.0
-"""Seconds from a change to the look for it: what comes in between is put in together."""
+"""Seconds from a change to the look for it, also while others are put in: what comes in between is put in together."""
 
 REST = 3.0
 """For each second of work so many seconds of rest; a core is a quarter busy at most."""
@@ -56,6 +56,7 @@ class Indexer:
     clock: IReactorTime
     run: Run
     log = Logger()
+    _arriving: dict[int, None] = field(factory=dict, init=False)
     _fresh: dict[int, None] = field(factory=dict, init=False)
     _queue: dict[int, None] = field(factory=dict, init=False)
     _current: frozenset[int] = field(default=frozenset(), init=False)
@@ -69,7 +70,8 @@ class Indexer:
     @property
     def behind(self) -> int:
         """How many folders are being looked at, or wait for that."""
-        return len(self._fresh.keys() | self._queue.keys() | self._timers.keys() | self._current)
+        waiting = self._arriving.keys() | self._fresh.keys() | self._queue.keys()
+        return len(waiting | self._timers.keys() | self._current)
 
     def start(self) -> None:
         """Begin to catch up."""
@@ -100,12 +102,14 @@ class Indexer:
         """See L{IReporter}: these folders are looked at before all others, in a moment."""
         if not self._running:
             return
-        self._fresh.update(dict.fromkeys(change.folder for change in changes))
+        self._arriving.update(dict.fromkeys(change.folder for change in changes))
         if self._gathering is None:
             self._gathering = self.clock.callLater(GATHER, self._gathered)
 
     def _gathered(self) -> None:
         self._gathering = None
+        self._fresh.update(self._arriving)
+        self._arriving.clear()
         self._work_on()
 
     def _work_on(self) -> None:

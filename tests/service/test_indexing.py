@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, execute, fail
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -133,7 +133,7 @@ class IndexerTests(IndexerCase):
         self.mail("new", ".Sent")
         self.indexer.changed(Change(self.folders[".Sent"], 1))
         self.clock.advance(GATHER)
-        self.work(2)
+        self.clock.advance(1)
         self.assertIn("new", self.found())
         self.assertLess(len(self.found()), 5 * MAILS)
         self.work()
@@ -251,11 +251,33 @@ class TogetherTests(IndexerCase):
         """Folders that came first and for which there was no room come before what comes later."""
         for n in range(MAILS - 1):
             self.sources.mail(self.inboxes[0], f"m{n}", user=self.users[0])
-        self.asked.meanwhile = lambda: self.arrive(3)
         self.arrive(0, 1, 2)
+        self.clock.advance(GATHER / 2)
+
+        def slowly(work: Any, *args: Any) -> Deferred[Any]:
+            """It takes so long that what came meanwhile was gathered."""
+            self.indexer.run = execute
+            self.arrive(3)
+            return deferLater(self.clock, GATHER, work, *args)
+
+        self.indexer.run = slowly
+        self.clock.advance(GATHER / 2)
+        for _ in range(5):
+            self.clock.advance(GATHER)
+        self.assertEqual(self.asked.puts, [self.inboxes[:1], self.inboxes[1:4]])
+
+    def test_gathers(self) -> None:
+        """What comes while others are put in is gathered too, and not put in one by one."""
+        self.asked.meanwhile = lambda: self.arrive(1)
+        self.arrive(0)
         self.clock.advance(GATHER)
         self.work()
-        self.assertEqual(self.asked.puts, [self.inboxes[:1], self.inboxes[1:4]])
+        self.assertEqual(self.asked.puts, [self.inboxes[:1]])
+        self.assertEqual(self.indexer.behind, 1)
+        self.arrive(2)
+        self.clock.advance(GATHER)
+        self.work()
+        self.assertEqual(self.asked.puts[1:], [self.inboxes[1:3]])
 
     def test_meanwhile(self) -> None:
         """What comes for a folder between the look at it and the writing is not forgotten."""
