@@ -6,6 +6,7 @@ minutes for its answer costs a file and no memory.
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -205,6 +206,7 @@ class Shelf:
                 spool.shelve(element)
         except (OSError, Unavailable) as error:
             self.log.warn("a large answer for {user} stays in memory: {error}", user=self.user, error=error)
+            self.room = sys.maxsize
 
     def _opened(self) -> Spool | None:
         with self._lock:

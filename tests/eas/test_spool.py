@@ -9,10 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, execute
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from gateway.eas import wbxml
 from gateway.eas.call import Answer, Stream, Unavailable
+from gateway.eas.reading import LARGE_AT_ONCE
 from gateway.eas.spool import IN_MEMORY, PACKED_AT_ONCE, SHORT, Shelf, Spool, Spools
 from gateway.element import Element
 from tests.eas.fetches import octets
@@ -94,9 +96,15 @@ class ShelfTests(SynchronousTestCase):
         self.assertIsNotNone(there())
 
     def test_noPlace(self) -> None:
-        """Without a place for a spool everything stays."""
+        """Without a place for a spool everything stays, also what comes when there is one; the log says so once."""
+        said: list[dict[str, Any]] = []
+        globalLogPublisher.addObserver(said.append)
+        self.addCleanup(globalLogPublisher.removeObserver, said.append)
         self.spools.of_user = 0
         self.assertEqual(self.kept(LONG, LONG), [True, True])
+        self.spools.of_user = 1
+        self.assertEqual(self.kept(LONG), [True])
+        self.assertEqual(len(said), 1)
         self.assertIs(self.shelf.answer(self.root).element, self.root)
 
     def test_noSpools(self) -> None:
@@ -189,7 +197,7 @@ class LargeSyncTests(SyncCase):
         self.parked()
 
     def test_inTheFile(self) -> None:
-        """While the client takes nothing, the text is in the file alone."""
+        """While the client takes nothing, the text is in the file alone, and its place among the large mails is free."""
         self.arrive()
         call = self.world.dispatcher.commands["Sync"]
         given: list[Answer] = []
@@ -204,6 +212,7 @@ class LargeSyncTests(SyncCase):
         (answer,) = given
         self.assertIsNone(answer.element)
         self.assertEqual(len(self.spools), 1)
+        self.assertEqual(self.sync.reading.large.tokens, LARGE_AT_ONCE)
         self.phone.connection.protocol.resumeProducing()
         self.assertEqual(len(self.spools), 0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import smtplib
@@ -14,7 +15,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from gateway.element import Element
 from tests.eas.fetches import Fetched, of_file, of_item, op, preference, taken_apart
-from tests.functional.phones import Phone, Reply
+from tests.functional.phones import Phone, Reply, sync_body
 from tests.functional.running import DOMAIN, PASSWORD, PATIENCE, Running, eventually, played, shared, started, until
 from tests.functional.test_pyactivesync import POLICY
 
@@ -145,6 +146,35 @@ class FetchTests(SynchronousTestCase):
             reply = await phone.receive()
             self.assertTrue(taken_apart(reply.body, reply.headers["content-type"]).data == LARGE)
             self.assertEqual((await phone.folder_sync()).status, 200)
+        await eventually(lambda: spools(self.gateway) == 0, "the files to be gone")
+        for phone in (first, *phones):
+            phone.close()
+
+    @played
+    async def test_slowSyncs(self) -> None:
+        """Phones to whom a Sync brings a large mail as MIME, and that take nothing for a while, cost a file each,
+        packed or not, and nobody waits for them."""
+        send(self.gateway, self.user, LARGE)
+        first = Phone(self.gateway, self.user)
+        await reference(first)
+        (stored,) = (self.gateway.inbox(self.user) / "new").iterdir()
+        phones = [Phone(self.gateway, self.user, f"slow{number}") for number in range(6)]
+        for number, phone in enumerate(phones):
+            await phone.folder_sync()
+            await phone.sync()
+            body = sync_body(phone.inbox, phone.keys[phone.inbox])
+            options = Element("AirSync:Options", Element("AirSync:MIMESupport", 2), preference(4))
+            body.children[0].children[0].children.append(options)
+            await phone.send("Sync", body, Accept_Encoding="gzip" if number % 2 else "")
+        await eventually(lambda: spools(self.gateway) == len(phones), "the files of the answers")
+        self.assertEqual((await first.sync()).status, 200)
+        for number, phone in enumerate(phones):
+            reply = await asyncio.wait_for(phone.receive(), PATIENCE)
+            self.assertEqual(reply.headers.get("content-encoding"), "gzip" if number % 2 else None)
+            ((_, data),) = reply.commands("Add")
+            found = data and data.child("AirSyncBase:Body")
+            text = (found and found.text_of("AirSyncBase:Data")) or ""
+            self.assertTrue(text.encode().replace(b"\r\n", b"\n") == stored.read_bytes().replace(b"\r\n", b"\n"))
         await eventually(lambda: spools(self.gateway) == 0, "the files to be gone")
         for phone in (first, *phones):
             phone.close()
