@@ -34,7 +34,7 @@ def target(type: int, options: SyncOptions, now: int) -> Position:
 class Batch:
     """The rows to send, what the device will have been told with them, and whether there are more.
 
-    C{since} is the number up to which the device has been told of changes before.
+    C{since} is the number up to which the device has been told of every change before.
     """
 
     told: Told
@@ -80,7 +80,7 @@ def fill(
     if filling.change(head) and filling.arrive(head) and filling.told.floor > goal:
         filling.sink(goal)
     final = evolve(filling.told, filling=filling.told.floor > goal)
-    return Batch(final, filling.rows, filling.more, told.number)
+    return Batch(final, filling.rows, filling.more)
 
 
 _CHANGED = select(item).where(changed(TERMS)).order_by(item.c.number).limit(bindparam("most"))

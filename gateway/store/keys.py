@@ -96,6 +96,15 @@ class Key:
     digest: bytes
     said: Said
 
+    @property
+    def since(self) -> int:
+        """The number above which a change of an item may be news, 0 for any.
+
+        A batch that leaves something over ends below an item that was changed once more meanwhile, and so passes over
+        what was changed of it before.
+        """
+        return self.told.number if self.told.number == self.head else 0
+
 
 @frozen
 class Chain:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 from sqlalchemy import Connection, Row, select
 
 from gateway.interfaces import BackendDown
@@ -50,7 +50,7 @@ def sync(connection: Connection, epoch: str, device: DeviceKey, folder_id: int, 
         return SyncOutcome(INVALID_KEY, "0")
     newest = chain.newest
     if newest is not None and newest is not base and newest.digest == request.digest:
-        return _again(connection, epoch, folder_id, newest, base.told.number)
+        return _again(connection, epoch, folder_id, newest, base.since)
     return _Turn(connection, epoch, here, _trash(folders, request, device.user), chain, base, request).take()
 
 
@@ -175,7 +175,8 @@ class _Turn:
                 # What the device creates it holds: with nothing else to be told, that counts as told.
                 told = fill(self.connection, self.here.id, self.chain.owner, told, head, goal, 0).told
             return idle(told, goal)
-        return fill(self.connection, self.here.id, self.chain.owner, told, head, goal, request.window)
+        batch = fill(self.connection, self.here.id, self.chain.owner, told, head, goal, request.window)
+        return evolve(batch, since=self.base.since)
 
 
 def estimate(

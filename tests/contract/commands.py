@@ -207,6 +207,17 @@ class CommandContract(StoreCase):
         [row] = self.sync(key, Amend(a, add="F")).batch
         self.assertEqual(row.fields, {"F", "R", "S"})
 
+    def test_fieldsBehindABatch(self) -> None:
+        """What was changed of an item counts too if a batch ended between that and its next change."""
+        a, b = self.deliver("a", "b")
+        key, other = self.start(), self.start(TABLET)
+        for command in (Amend(a, add="S"), Amend(b, add="S"), Amend(a, add="F")):
+            other = self.sync(other, command, device=TABLET).key
+        first = self.sync(key, window=1, digest=b"x", given=False)
+        self.assertEqual([(row.id, row.fields) for row in first.batch], [(b, {"S"})])
+        for outcome in (self.sync(first.key, window=1, digest=b"y"), self.sync(first.key, window=1, digest=b"y")):
+            self.assertEqual([(row.id, row.fields) for row in outcome.batch], [(a, {"F", "S"})])
+
     def test_fieldsOfOtherRows(self) -> None:
         """Only a Change says what is new."""
         _, b = self.deliver("a", "b")
