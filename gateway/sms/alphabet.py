@@ -39,9 +39,20 @@ _EXTENSION = {
     0x40: "|",
     0x65: "€",
 }
-_OCTETS: Mapping[str, bytes] = MappingProxyType(
-    {character: bytes((code,)) for code, character in enumerate(_DEFAULT) if code != ESCAPE}
-    | {character: bytes((ESCAPE, code)) for code, character in _EXTENSION.items()}
+
+
+class _Septets(dict[int, str]):
+    """What stands for each character, as L{str.translate} takes it; others are an error, not left as they are."""
+
+    def __missing__(self, code: int) -> str:
+        raise ValueError(f"{chr(code)!r} is not in it")
+
+
+_SEPTETS: Mapping[int, str] = MappingProxyType(
+    _Septets(
+        {ord(character): chr(code) for code, character in enumerate(_DEFAULT) if code != ESCAPE}
+        | {ord(character): chr(ESCAPE) + chr(code) for code, character in _EXTENSION.items()}
+    )
 )
 
 
@@ -62,19 +73,17 @@ class Alphabet:
 
         @raise ValueError: the alphabet lacks a character.
         """
-        try:
-            if not self.codec:
-                return [_OCTETS[character] for character in text]
-            return [character.encode(self.codec) for character in text]
-        except (KeyError, UnicodeEncodeError):
-            raise ValueError(f"the text has a character that {self.name} lacks") from None
+        return [self.encode(character) for character in text]
 
     def encode(self, text: str) -> bytes:
         """The octets of the text.
 
         @raise ValueError: the alphabet lacks a character.
         """
-        return b"".join(self.units(text))
+        try:
+            return text.encode(self.codec) if self.codec else text.translate(_SEPTETS).encode("ascii")
+        except ValueError:
+            raise ValueError(f"the text has a character that {self.name} lacks") from None
 
     def decode(self, data: bytes) -> str:
         """The text; what means nothing becomes U+FFFD."""
@@ -105,7 +114,7 @@ def alphabet_of(coding: int) -> Alphabet:
 
 def alphabet_for(text: str) -> Alphabet:
     """The alphabet in which the text is shortest: the GSM default alphabet if it has all characters, or UCS-2."""
-    return GSM if all(character in _OCTETS for character in text) else UCS2
+    return GSM if all(ord(character) in _SEPTETS for character in text) else UCS2
 
 
 def septets(text: str) -> int:

@@ -114,8 +114,8 @@ def trigger_parts(
     if form.kind == TEXT:
         return _text_parts(form.text(guid), carriage)
     ports = evolve(form._ports(), tlvs=carriage.port_tlvs)
-    units = [bytes((octet,)) for octet in form._user_data(guid, now)]
-    return in_parts(units, BINARY, carriage.concatenation, reference, ports, carriage.binary_coding)
+    octets = form._user_data(guid, now).decode("latin-1")
+    return in_parts(octets, BINARY, carriage.concatenation, reference, ports, carriage.binary_coding)
 
 
 def letter_parts(letter: Letter, form: TriggerFormat, carriage: Carriage, now: float) -> list[Part]:
@@ -161,4 +161,4 @@ def _fitting(text: str) -> str:
 
 
 def _text_parts(text: str, carriage: Carriage) -> list[Part]:
-    return in_parts(carriage.alphabet.units(text), carriage.alphabet, Concatenation.NONE)
+    return in_parts(text, carriage.alphabet, Concatenation.NONE)

@@ -84,7 +84,7 @@ class Header:
 
 
 def in_parts(
-    units: Sequence[bytes],
+    text: str,
     alphabet: Alphabet,
     concatenation: Concatenation = Concatenation.UDH8,
     reference: int = 0,
@@ -93,10 +93,11 @@ def in_parts(
 ) -> list[Part]:
     """The parts of a message: one if it fits.
 
-    C{units} are octets that must stay together (L{Alphabet.units}); of C{reference} the lowest bits are taken, and
-    C{coding} stands in the place of the alphabet's own.
+    Octets are the C{text} of them in Latin-1, and L{BINARY}. Of C{reference} the lowest bits are taken, and C{coding}
+    stands in the place of the alphabet's own.
 
-    @raise ValueError: it does not fit, and may not be cut or would have more than 255 parts.
+    @raise ValueError: the alphabet lacks a character, or it does not fit, and may not be cut or would have more than
+        255 parts.
     """
     coding = alphabet.coding if coding is None else coding
     by_tlv = ports is not None and ports.tlvs
@@ -104,7 +105,7 @@ def in_parts(
     tlvs = ports.as_tlvs() if ports is not None and by_tlv else ()
     # An SMSC that makes the header of ports itself needs the same room for it.
     taken = _header((ports.element(),) if ports is not None else ())
-    whole = b"".join(units)
+    whole = alphabet.encode(text)
     if len(whole) <= alphabet.room(len(taken)):
         return [Part(_header(elements) + whole, coding, bool(elements), tlvs)]
     if concatenation is Concatenation.NONE:
@@ -112,7 +113,7 @@ def in_parts(
     if concatenation is Concatenation.PAYLOAD:
         return [_payload(_header(elements) + whole, coding, bool(elements), tlvs)]
     room = alphabet.room(max(1, len(taken)) + len(_element(concatenation, 0, 0, 0)))
-    pieces = cut(units, room)
+    pieces = cut(alphabet.units(text), room)
     if len(pieces) > MOST_PARTS:
         raise ValueError(f"the message would have {len(pieces)} parts")
     return [

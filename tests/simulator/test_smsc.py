@@ -235,7 +235,7 @@ class GoodTests(SmscTestCase):
         client = self.start()
         for how in (Concatenation.UDH8, Concatenation.UDH16, Concatenation.SAR, Concatenation.PAYLOAD):
             self.got.clear()
-            for part in reversed(in_parts(GSM.units("[long]" * 50), GSM, how, 7)):
+            for part in reversed(in_parts("[long]" * 50, GSM, how, 7)):
                 client.send(
                     "submit_sm",
                     part.tlvs,

@@ -36,7 +36,7 @@ NOTIFICATION = MailNotification("mailat:alice@example.org", at("2006-04-03T08:18
 
 def sent(push: bytes) -> bytes:
     """The user data of the one message that it is sent in."""
-    [part] = in_parts(BINARY.units(push.decode("latin-1")), BINARY, ports=PORTS)
+    [part] = in_parts(push.decode("latin-1"), BINARY, ports=PORTS)
     assert part.udhi and part.data_coding == 4
     return part.short_message
 
