@@ -34,7 +34,9 @@ from gateway.trigger import Hop, Letter, LetterState, Outcome
 LONGEST_REST: Final = 60.0
 """The outbox is looked at so often at least, in seconds: another process may have put something there."""
 HOPS_PACE: Final = 0.25
-"""Hops are written so many seconds apart, at least."""
+"""Hops are written so many seconds apart, at least, unless there are very many."""
+PORTION: Final = 1000
+"""Of these so many at once: there is one writer at a time, and who takes letters waits for them meanwhile."""
 MOST_HOPS: Final = 10_000
 """While the store fails, no more hops than that are kept for it."""
 
@@ -242,8 +244,10 @@ class Pump(Service):
     async def _write_hops(self) -> None:
         if not self._hops or (self.running and self._clock.seconds() < self._hops_next):
             return
-        self._hops_next = self._clock.seconds() + HOPS_PACE
-        hops, self._hops = self._hops, []
+        most = PORTION if self.running else len(self._hops)
+        hops, self._hops = self._hops[:most], self._hops[most:]
+        if not self._hops:
+            self._hops_next = self._clock.seconds() + HOPS_PACE
         try:
             await self._trace.note(hops)
         except BaseException:

@@ -15,7 +15,7 @@ from zope.interface.verify import verifyObject
 
 from gateway.interfaces import BackendDown
 from gateway.model import DeviceKey
-from gateway.sms import incoming
+from gateway.sms import incoming, pump
 from gateway.sms.meters import Meters
 from gateway.sms.operator import IOperatorUser
 from gateway.sms.pdu import Pdu
@@ -25,6 +25,7 @@ from gateway.sms.settings import Binding, IdForm, OperatorSettings, Patience, Ti
 from gateway.sms.submitter import MOST_READY, STALL_SECONDS
 from gateway.sms.udh import Part
 from gateway.store.sending import Outbox
+from gateway.store.trace import Trace
 from gateway.trigger import Hop, Letter, LetterState, Outcome, Receipt
 from tests.sms.fixtures import deliver
 from tests.sms.smsc import Smsc, run, settle
@@ -71,12 +72,24 @@ class Flaky(Outbox):
         return self._try("receive", super().receive, came)
 
 
+@define(eq=False)
+class Counting(Trace):
+    """The trace of a store, which says how many hops were written at once."""
+
+    sizes: list[int] = field(factory=list)
+
+    def note(self, hops: Sequence[Hop]) -> Deferred[None]:
+        self.sizes.append(len(hops))
+        return super().note(hops)
+
+
 class PumpTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.smsc, self.other = Smsc(self.clock), Smsc(self.clock, "n")
         self.store = new_store(self.now)
         self.outbox = Flaky(self.store.outbox.database, self.now)
+        self.trace = Counting(self.store.trace.database, self.now)
         self.alarms: list[str] = []
         self.counted: list[tuple[Any, ...]] = []
         self.pump: Pump | None = None
@@ -117,7 +130,7 @@ class PumpTests(SynchronousTestCase):
         )
         places = [("first", self.smsc), ("second", self.other)][: 1 if alone else 2]
         self.pump = Pump(
-            settings, places, self.outbox, self.store.trace, self.render, self.clock, self.now, meters, lambda: 0.0
+            settings, places, self.outbox, self.trace, self.render, self.clock, self.now, meters, lambda: 0.0
         )
         self.pump.startService()
         self.pass_time(0.2)
@@ -808,6 +821,19 @@ class PumpTests(SynchronousTestCase):
         taken.callback(None)
         self.pass_time(1)
         self.assertIs(self.letter(first).state, LetterState.SENT)
+
+    def test_hopsInPortions(self) -> None:
+        """Very many hops are written in portions, between which letters can be taken; none is lost, also at the end."""
+        self.patch(pump, "PORTION", 10)
+        self.start(warm=True)
+        self.trace.sizes.clear()
+        self.put(25)
+        self.pass_time(1)
+        self.assertEqual((max(self.trace.sizes), sum(self.trace.sizes)), (10, 25))
+        self.put(25, 100)
+        self.pass_time(PACE)
+        self.stop()
+        self.assertEqual(sum(self.trace.sizes), 50)
 
     def test_dryWhileWriting(self) -> None:
         """A letter that is to be tried again is not forgotten when the outbox was found empty before that was
