@@ -38,6 +38,8 @@ GROWTH: Final = 1.5
 LONGEST: Final = 10
 """Each wait for another attempt is longer than the last by the first, up to so many times the first one."""
 
+_SILENT: Final = (None, Parting.MUTE, Parting.DEAD)
+
 Render = Callable[[Letter], Sequence[Part]]
 Settled = Callable[[Outcome, Hop | None], None]
 
@@ -241,10 +243,10 @@ class Submitter:
     def _doubt(self, session: Session, hand: _InHand) -> None:
         """It is not known what became of it: once more, but only once.
 
-        It keeps its place if the connection is gone. If not it goes behind the others, which show meanwhile whether the
-        SMSC answers.
+        It keeps its place if the connection is gone. From an SMSC that is silent it goes behind the others, which show
+        meanwhile whether any answers: what is in doubt must not be what that is tried with.
         """
-        due = self._now() if session.parting is None else hand.letter.due
+        due = self._now() if session.parting in _SILENT else hand.letter.due
         self._meters.submitted(self.settings.name, "doubt")
         why = session.parting.value if session.parting is not None else Parting.MUTE.value
         kind = "failed" if hand.letter.doubted else "retry"

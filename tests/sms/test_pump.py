@@ -698,6 +698,18 @@ class PumpTests(SynchronousTestCase):
         self.smsc.silent = len(self.smsc.taken) > 200
         return 0
 
+    def test_muteAgain(self) -> None:
+        """After such an SMSC has been left, what it is tried with is not what was in doubt before."""
+        self.start(evolve(SETTINGS, window=5), warm=True)
+        self.smsc.holding = True
+        ids = self.put(50)
+        self.pass_time(SETTINGS.timing.response * 4)
+        self.assertGreater(self.smsc.attempts, 2)
+        self.assertGreater(len(self.smsc.held), 6)
+        numbers = [pdu.text("destination_addr") for _, pdu in self.smsc.held]
+        self.assertEqual(len(set(numbers)), len(numbers))
+        self.assertNotIn(LetterState.FAILED, self.states(ids))
+
     def test_muteGoesOn(self) -> None:
         """When such an SMSC answers again, things go on."""
         self.start(evolve(SETTINGS, window=5), warm=True)
