@@ -41,15 +41,15 @@ _EXTENSION = {
 }
 
 
-class _Septets(dict[int, str]):
+class _Table(dict[int, str]):
     """What stands for each character, as L{str.translate} takes it; others are an error, not left as they are."""
 
     def __missing__(self, code: int) -> str:
         raise ValueError(f"{chr(code)!r} is not in it")
 
 
-_SEPTETS: Mapping[int, str] = MappingProxyType(
-    _Septets(
+_TABLE: Mapping[int, str] = MappingProxyType(
+    _Table(
         {ord(character): chr(code) for code, character in enumerate(_DEFAULT) if code != ESCAPE}
         | {ord(character): chr(ESCAPE) + chr(code) for code, character in _EXTENSION.items()}
     )
@@ -81,7 +81,7 @@ class Alphabet:
         @raise ValueError: the alphabet lacks a character.
         """
         try:
-            return text.encode(self.codec) if self.codec else text.translate(_SEPTETS).encode("ascii")
+            return text.encode(self.codec) if self.codec else text.translate(_TABLE).encode("ascii")
         except ValueError:
             raise ValueError(f"the text has a character that {self.name} lacks") from None
 
@@ -114,7 +114,7 @@ def alphabet_of(coding: int) -> Alphabet:
 
 def alphabet_for(text: str) -> Alphabet:
     """The alphabet in which the text is shortest: the GSM default alphabet if it has all characters, or UCS-2."""
-    return GSM if all(ord(character) in _SEPTETS for character in text) else UCS2
+    return GSM if all(ord(character) in _TABLE for character in text) else UCS2
 
 
 def septets(text: str) -> int:

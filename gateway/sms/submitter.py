@@ -31,7 +31,7 @@ AHEAD_SECONDS: Final = 0.5
 """With a limited rate letters are taken for so long ahead."""
 CAREFUL: Final = 3
 """So many times no more is taken than can be submitted at once, since the last letter in doubt was seen: the first
-may have been under way already, the second go beside the call that writes the doubt down."""
+may have been under way already, and those behind it show whether the SMSC answers."""
 STALL_SECONDS: Final = 3.0
 """After so long without an answer what was taken ahead is put back."""
 GROWTH: Final = 1.5
