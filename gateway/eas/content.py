@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from types import MappingProxyType
 
 from attrs import field, frozen
@@ -127,8 +127,14 @@ def accepts_gzip(header: bytes | None) -> bool:
 
 def gzip(data: bytes) -> bytes:
     """The data as a gzip stream."""
+    return b"".join(gzip_pieces([data]))
+
+
+def gzip_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """What these pieces are together as a gzip stream, piece by piece."""
     stream = zlib.compressobj(6, wbits=31)
-    return stream.compress(data) + stream.flush()
+    yield from map(stream.compress, pieces)
+    yield stream.flush()
 
 
 def packed(body: bytes, accepted: bytes | None) -> bytes | None:

@@ -7,7 +7,6 @@ minutes for its answer costs a file and no memory.
 from __future__ import annotations
 
 import sys
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -21,7 +20,7 @@ from twisted.logger import Logger
 
 from gateway.eas import wbxml
 from gateway.eas.call import Answer, Stream, Unavailable
-from gateway.eas.content import WBXML
+from gateway.eas.content import WBXML, gzip_pieces
 from gateway.eas.places import Places
 from gateway.eas.reading import Run
 from gateway.element import Element
@@ -120,7 +119,7 @@ class Spool:
 
     def packed(self, segments: Sequence[bytes | Span]) -> Stream:
         """What consists of these bytes and parts, as gzip; that takes its time."""
-        span = self.add(_packed(self._pieces(segments)))
+        span = self.add(gzip_pieces(self._pieces(segments)))
         return Stream(span.length, self._pieces([span]), self.close)
 
     def close(self) -> None:
@@ -243,9 +242,3 @@ class Shelf:
 def octets(text: str) -> Iterator[bytes]:
     """A text as it is sent, piece by piece."""
     return (wbxml.text_octets(text[at : at + SLICE]) for at in range(0, len(text), SLICE))
-
-
-def _packed(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    packer = zlib.compressobj(6, wbits=31)
-    yield from map(packer.compress, pieces)
-    yield packer.flush()
